@@ -1,0 +1,25 @@
+# `make demo`, `make test`, `make bench`, `make lint`: each sets up .venv when it is missing.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+WORKERS ?= 2
+
+.PHONY: demo test bench lint
+
+demo: $(VENV)/installed
+	$(RUN) -m fevgan_jax.demo $(ARGS)
+
+test: $(VENV)/installed
+	$(RUN) -m pytest -n $(WORKERS) $(ARGS)
+
+bench: $(VENV)/installed
+	$(RUN) benchmarks/step.py $(ARGS)
+
+lint: $(VENV)/installed
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+$(VENV)/installed: setup.cfg constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[faces,metrics,dev]'
+	touch $@

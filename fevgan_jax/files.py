@@ -1,0 +1,33 @@
+"""Writing files so that they appear whole or not at all."""
+
+import os
+import pathlib
+import tempfile
+
+
+def write_atomic(path: str | os.PathLike, content: bytes) -> None:
+    """Writes `content` to `path` through a temporary neighbour and a rename.
+
+    Args:
+      path: the file to make or replace; its folder is made when it is missing.
+      content: the whole content.
+    """
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(aside, 0o666 & ~_umask())
+        os.replace(aside, path)
+    except BaseException:
+        os.unlink(aside)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
