@@ -1,0 +1,97 @@
+"""Every field of an experiment, said once, with FEV-GAN's values.
+
+Each field is marked `paper` (in the paper's text), `forced` (follows from it by arithmetic or from
+the code base it builds on) or `choice` (the paper is silent; ours, with the reason).
+Other configs start from `get_config()` and change a few lines.
+"""
+
+import ml_collections
+
+from fevgan_jax import EXPRESSIONS
+
+
+def get_config() -> ml_collections.ConfigDict:
+    """Returns the full FEV-GAN: the paper's model, losses, optimizers and evaluation."""
+    config = ml_collections.ConfigDict()
+    config.seed = 0  # choice: any; initial weights, noise and the order of the data follow from it
+    config.batch_size = 16  # choice: the global batch; about what the paper's 4 GB card holds
+    config.num_steps = 60_000  # choice: about the paper's 70 hours on its card
+    config.ema_decay = 0.0  # choice: sample with the weights themselves; 0.999 averages them
+    config.initial_weights = ""  # choice: "" draws them; a released model's name continues it
+
+    config.data = ml_collections.ConfigDict()
+    config.data.dataset = ""  # TFDS name/config; each config below names its own
+    config.data.data_dir = ""  # "" is TFDS's own folder (TFDS_DATA_DIR or ~/tensorflow_datasets)
+    config.data.class_names = EXPRESSIONS  # paper: six labels; the data set's own replace them
+
+    config.model = ml_collections.ConfigDict()
+    config.model.name = "fevgan_jax.models.fevgan"  # a module with a Generator and a Discriminator
+    config.model.identity_encoder = vgg_face()  # paper: a frozen VGG-Face; None leaves E_id out
+    config.model.generator = ml_collections.ConfigDict()
+    config.model.generator.encoder_features = (64, 128, 256, 512)  # paper: 512 maps; rest choice
+    config.model.generator.decoder_features = (1024, 512, 256, 128)  # forced: VGAN's widths
+    config.model.discriminator = ml_collections.ConfigDict()
+    config.model.discriminator.features = (64, 128, 256, 512)  # choice: VGAN's widths
+
+    # A term that is absent is never computed; each term's own settings stand in `<term>_loss`.
+    config.generator_loss = ml_collections.ConfigDict()
+    config.generator_loss.adversarial = 1.0  # paper
+    config.generator_loss.reconstruction = 100.0  # choice: ImaGINator's
+    config.generator_loss.identity = 1.0  # choice: about a tenth of the reconstruction term
+    config.discriminator_loss = ml_collections.ConfigDict()
+    config.discriminator_loss.adversarial = 1.0  # paper: the sum of the real and the fake term
+
+    config.reconstruction_loss = ml_collections.ConfigDict()
+    config.reconstruction_loss.norm = "l1"  # choice: mean absolute difference; or "l2", its square
+    config.identity_loss = ml_collections.ConfigDict()
+    config.identity_loss.encoder = vgg_face()  # paper: E_id; a field of its own for the ablation
+    config.identity_loss.frames = (7, 15, 23, 31)  # paper: 4 of the 32; which ones is a choice
+    config.identity_loss.norm = "l1"  # paper: the same norm as the reconstruction's
+
+    config.generator_optimizer = adam()
+    config.discriminator_optimizer = adam()
+
+    config.log_every = 100  # choice: steps between lines of metrics
+    config.sample_every = 1_000  # choice: steps between sheets and GIFs in TensorBoard
+    config.checkpoint_every = 1_000  # choice: steps between checkpoints
+    config.num_samples = 6  # choice: test clips drawn beside their real ones, one an expression
+
+    config.eval = ml_collections.ConfigDict()
+    config.eval.split = "test"  # paper: subjects never seen in training
+    config.eval.batch_size = 16  # choice: does not change a number, only memory
+    config.eval.max_clips = 0  # choice: 0 takes every clip of the split
+    config.eval.metrics = ("psnr", "psnr_pooled", "ssim", "motion", "acd", "acd_i")  # paper's four,
+    # plus ImaGINator's pooled PSNR and the motion column, which a still picture cannot flatter
+    config.eval.masked = True  # choice: PSNR and SSIM inside the face mask too: black flatters them
+    config.eval.identity_pairs = "consecutive"  # paper: ACD of neighbouring frames; "all" MoCoGAN's
+    config.eval.identity_distance = "l2"  # choice: the literature's headline; "squared_l2" besides
+    config.eval.embedder = ml_collections.ConfigDict()
+    config.eval.embedder.name = "openface"  # paper: nn4.small2
+    config.eval.embedder.features = "embedding"
+    config.eval.classifier_steps = 0  # choice: 0 trains no expression classifier
+    return config
+
+
+def vgg_face() -> ml_collections.ConfigDict:
+    """The paper's identity encoder: VGG-Face, 1024 feature maps of 4x4."""
+    encoder = ml_collections.ConfigDict()
+    encoder.name = "vggface"  # paper
+    encoder.features = "pool4+conv5_3"  # choice: the spatial reading of its 1024 maps; or "fc7"
+    return encoder
+
+
+def vgg16() -> ml_collections.ConfigDict:
+    """The same trunk with ImageNet's weights, which a pip package brings."""
+    encoder = vgg_face()
+    encoder.name = "vgg16"
+    return encoder
+
+
+def adam() -> ml_collections.ConfigDict:
+    """Adam as VGAN uses it; every field but `name` is an argument of that optax optimizer."""
+    optimizer = ml_collections.ConfigDict()
+    optimizer.name = "adam"  # paper
+    optimizer.learning_rate = 2e-4  # choice: VGAN's
+    optimizer.b1 = 0.5  # choice: VGAN's
+    optimizer.b2 = 0.999  # choice: Adam's own
+    return optimizer

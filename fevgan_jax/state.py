@@ -1,0 +1,170 @@
+"""What a step needs and changes: two players, their optimizers, one key."""
+
+import importlib
+from types import ModuleType
+from typing import Any
+
+import flax
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import ml_collections
+from clu import metrics as clu_metrics
+
+from fevgan_jax import recognizers
+from fevgan_jax.optimizers import make_optimizer
+
+
+@flax.struct.dataclass
+class Player:
+    """One of the two networks in training: parameters, BatchNorm averages, optimizer state."""
+
+    params: Any
+    statistics: Any
+    optimizer: Any
+
+
+@flax.struct.dataclass
+class TrainState:
+    """All that a checkpoint holds.
+
+    Attributes:
+      step: steps taken so far, int32.
+      key: the run's one PRNG key; step s draws from `fold_in(key, s)`.
+      generator: the generator.
+      discriminator: the discriminator.
+      average: moving averages of the generator's `params` and `statistics`, or None.
+      metrics: running averages since the last line of metrics, so that a resumed run writes
+        the line an undisturbed one does.
+      failed_step: the first step whose losses were not finite, or -1.
+    """
+
+    step: jax.Array
+    key: jax.Array
+    generator: Player
+    discriminator: Player
+    average: dict[str, Any] | None
+    metrics: Any
+    failed_step: jax.Array
+
+
+@flax.struct.dataclass
+class Networks:
+    """The two modules of a family, built from a config, and the family they come from."""
+
+    family: ModuleType = flax.struct.field(pytree_node=False)
+    generator: nn.Module = flax.struct.field(pytree_node=False)
+    discriminator: nn.Module = flax.struct.field(pytree_node=False)
+
+
+def build_networks(config: ml_collections.ConfigDict) -> Networks:
+    """Builds the modules of `config.model` for the classes of `config.data`."""
+    family = importlib.import_module(config.model.name)
+    num_classes = len(config.data.class_names)
+    return Networks(
+        family=family,
+        generator=family.Generator(num_classes=num_classes, **_fields(config.model.generator)),
+        discriminator=family.Discriminator(
+            num_classes=num_classes, **_fields(config.model.discriminator)
+        ),
+    )
+
+
+def frozen_names(config: ml_collections.ConfigDict) -> list[str]:
+    """Names of the frozen nets that the step of this config needs."""
+    encoders = [config.model.identity_encoder]
+    if "identity" in config.generator_loss:
+        encoders.append(config.identity_loss.encoder)
+    return sorted({encoder.name for encoder in encoders if encoder})
+
+
+def make_condition(
+    config: ml_collections.ConfigDict,
+    frozen: dict[str, Any],
+    image: jax.Array,
+    label: jax.Array,
+) -> dict[str, jax.Array]:
+    """What the generator is given.
+
+    Args:
+      config: the experiment.
+      frozen: parameters of the frozen nets, by name.
+      image: neutral faces `[B, H, W, C]` in [-1, 1].
+      label: `[B]` int32.
+
+    Returns:
+      `image`, `label` and, when the config has an identity encoder, `identity` `[B, h, w, D]`.
+    """
+    condition = {"image": image, "label": label}
+    if config.model.identity_encoder:
+        condition["identity"] = recognizers.encode(config.model.identity_encoder, frozen, image)
+    return condition
+
+
+def init_state(
+    config: ml_collections.ConfigDict,
+    networks: Networks,
+    frozen: dict[str, Any],
+    metrics: type[clu_metrics.Collection],
+    clip_shape: tuple[int, int, int, int],
+) -> TrainState:
+    """Draws both networks and empties their optimizers; pure, so it can run under jit.
+
+    Args:
+      config: the experiment.
+      networks: its modules.
+      frozen: parameters of the frozen nets, by name.
+      metrics: the collection whose averages the state carries.
+      clip_shape: `(T, H, W, C)` of one clip.
+    """
+    key, generator_key, discriminator_key, noise_key = jax.random.split(
+        jax.random.key(config.seed), 4
+    )
+    video = jnp.zeros((1, *clip_shape))
+    condition = make_condition(config, frozen, video[:, 0], jnp.zeros(1, jnp.int32))
+    streams = {"noise": noise_key, "frame": noise_key}
+    generator = _init_player(
+        config.generator_optimizer, networks.generator, generator_key, streams, condition
+    )
+    discriminator = _init_player(
+        config.discriminator_optimizer,
+        networks.discriminator,
+        discriminator_key,
+        streams,
+        video,
+        condition,
+    )
+    average = {"params": generator.params, "statistics": generator.statistics}
+    return TrainState(
+        step=jnp.zeros((), jnp.int32),
+        key=key,
+        generator=generator,
+        discriminator=discriminator,
+        average=average if config.ema_decay else None,
+        metrics=metrics.empty(),
+        failed_step=jnp.full((), -1, jnp.int32),
+    )
+
+
+def sampling_variables(state: TrainState) -> dict[str, Any]:
+    """The generator's variables to sample with: the moving averages where they are kept."""
+    if state.average is not None:
+        return {"params": state.average["params"], "batch_stats": state.average["statistics"]}
+    return {"params": state.generator.params, "batch_stats": state.generator.statistics}
+
+
+def _init_player(optimizer, module, key, streams, *inputs) -> Player:
+    variables = module.init({"params": key, **streams}, *inputs, train=False)
+    return Player(
+        params=variables["params"],
+        statistics=variables.get("batch_stats", {}),
+        optimizer=make_optimizer(optimizer).init(variables["params"]),
+    )
+
+
+def _fields(config: ml_collections.ConfigDict) -> dict[str, Any]:
+    """A module's fields; a config read from JSON has lists where Linen wants tuples."""
+    return {
+        name: tuple(value) if isinstance(value, list | tuple) else value
+        for name, value in config.items()
+    }
