@@ -7,7 +7,7 @@ WORKERS ?= 2
 .PHONY: demo test bench lint
 
 demo: $(VENV)/installed
-	$(RUN) -m fevgan_jax.demo $(ARGS)
+	$(RUN) -m fevgan_jax.demo --config=configs/demo.py $(ARGS)
 
 test: $(VENV)/installed
 	$(RUN) -m pytest -n $(WORKERS) $(ARGS)

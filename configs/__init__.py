@@ -1,0 +1,1 @@
+"""Experiments: `base` says every field once, the others change a few lines."""

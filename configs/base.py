@@ -23,6 +23,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.data.dataset = ""  # TFDS name/config; each config below names its own
     config.data.data_dir = ""  # "" is TFDS's own folder (TFDS_DATA_DIR or ~/tensorflow_datasets)
     config.data.class_names = EXPRESSIONS  # paper: six labels; the data set's own replace them
+    config.data.clip_shape = (32, 64, 64, 3)  # forced: VGAN's video; the data set's own replaces it
 
     config.model = ml_collections.ConfigDict()
     config.model.name = "fevgan_jax.models.fevgan"  # a module with a Generator and a Discriminator

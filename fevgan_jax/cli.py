@@ -4,7 +4,7 @@ import errno
 import sys
 from collections.abc import Callable, Sequence
 
-from absl import app, logging
+from absl import app, flags, logging
 
 from fevgan_jax.errors import UserError
 
@@ -18,26 +18,30 @@ def run(main: Callable[[], None]) -> None:
     Args:
       main: the command; it reads its flags itself.
     """
-
-    def guarded(argv: Sequence[str]) -> None:
-        try:
-            if len(argv) > 1:
-                raise UserError(
-                    f"unexpected argument {argv[1]!r}: give every value as --flag=value."
-                )
-            main()
-        except UserError as error:
-            _fail(str(error))
-        except OSError as error:
-            # A full or read-only disk is the user's to mend; anything else is ours to see.
-            if error.errno not in (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT):
-                raise
-            _fail(f"cannot write: {error.strerror} ({error.filename}); free space or choose a "
-                  "folder you may write to, then run the same command again.")
-
     logging.set_verbosity(logging.INFO)
     logging.set_stderrthreshold("info")
-    app.run(guarded)
+    try:
+        app.run(lambda _: main(), flags_parser=_parse)
+    except UserError as error:
+        _fail(str(error))
+    except OSError as error:
+        # A full or read-only disk is the user's to mend; anything else is ours to see.
+        if error.errno not in (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT):
+            raise
+        _fail(
+            f"cannot write: {error.strerror} ({error.filename}); free space or choose a folder "
+            "you may write to, then run the same command again."
+        )
+
+
+def _parse(argv: Sequence[str]) -> Sequence[str]:
+    try:
+        rest = flags.FLAGS(argv)
+    except flags.Error as error:
+        raise UserError(f"{error}; --help lists the flags.") from error
+    if len(rest) > 1:
+        raise UserError(f"unexpected argument {rest[1]!r}: give every value as --flag=value.")
+    return rest
 
 
 def _fail(sentence: str) -> None:

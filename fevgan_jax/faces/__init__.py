@@ -1,0 +1,1 @@
+"""From a photo to the aligned face crop a model takes."""

@@ -1,0 +1,1 @@
+"""Model families: one module each, with a Generator and a Discriminator."""

@@ -1,0 +1,34 @@
+"""FEV-GAN at a quarter of its width on rendered faces: what a laptop can train.
+
+    python -m fevgan_jax.prepare --dataset=synthetic_faces/demo
+    python -m fevgan_jax.main --config=configs/demo.py --workdir=runs/demo
+
+It needs nothing but what pip brought. `make demo` runs it from the released weights.
+"""
+
+import ml_collections
+
+from fevgan_jax.configs import base
+
+
+def get_config() -> ml_collections.ConfigDict:
+    """Returns the demo's config."""
+    config = base.get_config()
+    config.data.dataset = "synthetic_faces/demo"
+    config.batch_size = 8  # choice: two cores
+    config.num_steps = 6_000
+    config.ema_decay = 0.999  # choice: stands in for a decaying learning rate in a short run
+    config.model.identity_encoder = base.vgg16()  # choice: the trunk that pip brings
+    config.model.generator.encoder_features = (32, 64, 128, 256)  # choice: half the width
+    config.model.generator.decoder_features = (256, 128, 64, 32)  # choice: a quarter
+    config.model.discriminator.features = (16, 32, 64, 128)  # choice: a quarter
+    config.identity_loss.encoder = base.vgg16()
+    config.identity_loss.frames = (15, 31)  # choice: half the paper's, the trunk costs as much
+    config.generator_optimizer.learning_rate = 4e-4  # choice: a short run; the average calms it
+    config.discriminator_optimizer.learning_rate = 4e-4
+    config.sample_every = 500
+    config.checkpoint_every = 500
+    config.eval.embedder.name = "vgg16"  # choice: not the loss's judge of last resort, but pip's
+    config.eval.embedder.features = "conv5_3"
+    config.eval.classifier_steps = 400
+    return config

@@ -1,0 +1,69 @@
+"""The whole job from nothing: `make demo`.
+
+Renders people, goes on training the released weights on them (`--from_scratch` draws new ones),
+evaluates on people it never saw, and makes six expressions of an unseen rendered head and of a
+photograph of a real person.
+"""
+
+import pathlib
+
+import ml_collections
+import skimage.data
+from absl import flags
+
+from fevgan_jax import EXPRESSIONS, cli, config_flag, media
+from fevgan_jax.evaluate import evaluate, table
+from fevgan_jax.files import write_atomic
+from fevgan_jax.generate import generate, write_outputs
+from fevgan_jax.prepare import prepare
+from fevgan_jax.tfds_builders.synthetic_faces.clip import render_subject
+from fevgan_jax.train import train
+
+UNSEEN_HEAD = 30_000
+"""A rendered person who is in no data set."""
+
+
+def demo(config: ml_collections.ConfigDict, output: pathlib.Path) -> list[pathlib.Path]:
+    """Prepares, trains, evaluates and generates.
+
+    Args:
+      config: the experiment; its data set must be one that `prepare` renders.
+      output: the folder for everything: `data/`, `workdir/` and `videos/`.
+
+    Returns:
+      The files to look at.
+    """
+    config.data.data_dir = str(output / "data")
+    prepare(config.data.dataset, config.data.data_dir)
+    workdir = output / "workdir"
+    train(config, workdir)
+    print(table(evaluate(workdir)))
+    made = [workdir / "eval" / f"{config.data.dataset.replace('/', '_')}.png"]
+    for name, picture in {
+        "rendered_head": render_subject(UNSEEN_HEAD, EXPRESSIONS[0])["video"][0],
+        "photograph": skimage.data.astronaut(),
+    }.items():
+        photo = output / f"{name}.png"
+        write_atomic(photo, media.png(picture))
+        videos = generate(workdir, photo, EXPRESSIONS)
+        made += [photo, *write_outputs(videos, output / "videos" / name)]
+    return made
+
+
+def _main() -> None:
+    config = _CONFIG.value
+    if not _FROM_SCRATCH.value:
+        config.initial_weights = "demo"
+        config.num_steps = _STEPS.value
+    output = pathlib.Path(_OUTPUT.value)
+    for path in demo(config, output):
+        print(path)
+    print(f"tensorboard --logdir={output / 'workdir'}")
+
+
+if __name__ == "__main__":
+    _CONFIG = config_flag.define("config", "the experiment")
+    _OUTPUT = flags.DEFINE_string("output", "runs/demo", "the folder for everything it makes")
+    _FROM_SCRATCH = flags.DEFINE_bool("from_scratch", False, "train from drawn weights")
+    _STEPS = flags.DEFINE_integer("steps", 60, "steps to go on from the released weights")
+    cli.run(_main)

@@ -1,0 +1,229 @@
+"""Evaluates a run: `python -m fevgan_jax.evaluate --workdir=runs/demo`.
+
+Every clip of the split gives one neutral frame and one expression; what the model makes of them
+is set beside the real clip, beside the rows `real` and `copy-input` (the neutral frame 32 times),
+and written to `eval/<dataset>.json`, to TensorBoard and to the terminal.
+"""
+
+import functools
+import json
+import os
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+import tqdm
+from absl import flags
+
+from fevgan_jax import cli, media, recognizers, trained
+from fevgan_jax.data import pipeline
+from fevgan_jax.files import write_atomic
+from fevgan_jax.metrics import expression, identity, image
+from fevgan_jax.step import to_signed
+from fevgan_jax.summaries import Summaries
+
+ROWS = ("model", "copy-input", "real")
+SHEET_CLIPS = 6
+
+
+def evaluate(
+    workdir: str | os.PathLike, split: str | None = None, weights_dir: str | None = None
+) -> dict[str, Any]:
+    """Measures the last checkpoint of a run as its `config.eval` says.
+
+    Args:
+      workdir: the run.
+      split: the split to measure; `config.eval.split` when not given.
+      weights_dir: folder of the frozen nets.
+
+    Returns:
+      What `eval/<dataset>.json` holds: `protocol`, and `rows[row][group][metric]`, where a group
+      is `overall` or an expression. A metric that is infinite or undefined is None.
+
+    Raises:
+      UserError: the run, the data or a frozen net is not there or does not fit.
+    """
+    model = trained.load(workdir, weights_dir)
+    config = model.config
+    split = split or config.eval.split
+    source = pipeline.open_source(config.data.data_dir, config.data.dataset, split)
+    frozen, _ = recognizers.load([config.eval.embedder.name], weights_dir)
+    measure = jax.jit(functools.partial(_compare, config.eval))
+    follow = jax.jit(functools.partial(_identity, config.eval))
+    recognise = _classifier(config)
+
+    seen: dict[str, list[dict[str, np.ndarray]]] = {row: [] for row in ROWS}
+    labels, strips = [], []
+    total = min(len(source), config.eval.max_clips or len(source))
+    progress = tqdm.tqdm(total=total, desc="evaluate", unit="clip")
+    for batch, valid, _ in pipeline.eval_batches(
+        source, batch_size=config.eval.batch_size, mesh=model.mesh
+    ):
+        kept = np.flatnonzero(valid)[: total - len(labels)]
+        real, label = np.asarray(batch["video"]), np.asarray(batch["label"])
+        videos = {
+            "model": model.sample(real[:, 0], label),
+            "copy-input": np.broadcast_to(real[:, :1], real.shape),
+            "real": real,
+        }
+        for row, video in videos.items():
+            values = measure(real, video, batch["mask"]) | follow(frozen, video)
+            if recognise:
+                values["recognised"] = recognise(video) == label
+            seen[row].append({name: np.asarray(value)[kept] for name, value in values.items()})
+        for index in kept[: SHEET_CLIPS - len(strips) // 2]:
+            strips += [media.strip(real[index]), media.strip(videos["model"][index])]
+        labels.extend(label[kept])
+        progress.update(len(kept))
+        if len(labels) == total:
+            break
+    progress.close()
+
+    result = {
+        "dataset": config.data.dataset,
+        "split": split,
+        "step": int(model.state.step),
+        "clips": len(labels),
+        "subjects": len({subject for subject, _ in source.names}),
+        "protocol": protocol(config),
+        "rows": {row: _summarise(config, seen[row], np.array(labels)) for row in ROWS},
+    }
+    name = config.data.dataset.replace("/", "_")
+    folder = pathlib.Path(workdir) / "eval"
+    write_atomic(folder / f"{name}.json", (json.dumps(result, indent=2) + "\n").encode())
+    sheet = media.enlarge(np.concatenate(strips), 2)
+    write_atomic(folder / f"{name}.png", media.png(sheet))
+    with Summaries(workdir, is_writer=True) as summaries:
+        summaries.evaluation(
+            result["step"],
+            {
+                f"eval/{name}/{row}/{metric}": value
+                for row in ROWS
+                for metric, value in result["rows"][row]["overall"].items()
+                if value is not None
+            },
+        )
+    return result
+
+
+def protocol(config: ml_collections.ConfigDict) -> dict[str, str]:
+    """How each number was made, in words that travel with it."""
+    settings = config.eval
+    return {
+        "psnr": "dB, range [0, 1] from uint8; mean over frames, then clips",
+        "psnr_pooled": "dB of the squared error pooled over all clips (ImaGINator's)",
+        "ssim": "11x11 Gaussian, sigma 1.5, K 0.01 and 0.03, range 1, mean over channels",
+        "_face": "the same inside the face mask: a black background flatters both",
+        "motion": "1 - |(fake - fake_0) - (real - real_0)|^2 / |real - real_0|^2, mean over clips",
+        "acd": f"{settings.identity_pairs} frames, {settings.identity_distance}",
+        "acd_i": f"each frame against the input image, {settings.identity_distance}",
+        "embedder": f"{settings.embedder.name} {settings.embedder.features}, feature maps "
+        "averaged over positions, unit length",
+        "recognised": "share named rightly by a classifier trained for "
+        f"{settings.classifier_steps} steps on the real clips of the train split",
+    }
+
+
+def table(result: dict[str, Any]) -> str:
+    """The numbers of `evaluate` as text: a line for each row, the model's by expression below."""
+    rows = result["rows"]
+    lines = {row: rows[row]["overall"] for row in ROWS}
+    lines |= {f"  {group}": rows["model"][group] for group in rows["model"] if group != "overall"}
+    metrics = list(rows["model"]["overall"])
+    width = max(len(metric) for metric in metrics) + 2
+    text = [" " * 12 + "".join(metric.rjust(width) for metric in metrics)]
+    for name, values in lines.items():
+        cells = (
+            "-" if values[metric] is None else format(values[metric], ".3f") for metric in metrics
+        )
+        text.append(name.ljust(12) + "".join(cell.rjust(width) for cell in cells))
+    text.append(
+        f"{result['clips']} clips of the {result['split']} split of {result['dataset']}, "
+        f"step {result['step']}; identity by {result['protocol']['embedder']}"
+    )
+    return "\n".join(text)
+
+
+def _compare(settings, real, fake, mask) -> dict[str, jax.Array]:
+    """Per clip `[B]`: the metrics that set two videos side by side, uint8 `[B, T, H, W, C]`."""
+    real, fake = (video.astype(jnp.float32) / 255.0 for video in (real, fake))
+    functions: dict[str, Callable[..., jax.Array]] = {
+        "psnr": lambda *mask: image.psnr(real, fake, *mask).mean(1),
+        "psnr_pooled": lambda *mask: jax.vmap(image.psnr_pooled)(real, fake, *mask),
+        "ssim": lambda *mask: image.ssim(real, fake, *mask).mean(1),
+    }
+    insides = {"": (), "_face": (mask,)} if settings.masked else {"": ()}
+    values = {
+        f"{name}{suffix}": function(*inside)
+        for name, function in functions.items()
+        for suffix, inside in insides.items()
+        if name in settings.metrics
+    }
+    if "motion" in settings.metrics:
+        values["motion"] = image.motion(real, fake)
+    return values
+
+
+def _identity(settings, frozen, video) -> dict[str, jax.Array]:
+    """Per clip `[B]`: how the identity drifts in a video, uint8 `[B, T, H, W, C]`."""
+    if not {"acd", "acd_i"} & set(settings.metrics):
+        return {}
+    frames = to_signed(video.reshape(-1, *video.shape[2:]))
+    features = recognizers.encode(settings.embedder, frozen, frames)
+    features = features.reshape(*video.shape[:2], -1, features.shape[-1]).mean(2)
+    embeddings = features / jnp.linalg.norm(features, axis=-1, keepdims=True)
+    squared = settings.identity_distance == "squared_l2"
+    values = {
+        "acd": identity.acd(embeddings, settings.identity_pairs, squared),
+        "acd_i": identity.acd_i(embeddings, embeddings[:, 0], squared),
+    }
+    return {name: value for name, value in values.items() if name in settings.metrics}
+
+
+def _classifier(config) -> Callable[[np.ndarray], np.ndarray] | None:
+    """Trains the expression classifier on the real clips of the train split."""
+    if not config.eval.classifier_steps:
+        return None
+    source = pipeline.open_source(config.data.data_dir, config.data.dataset, "train")
+    clips = [source[index] for index in range(len(source))]
+    return expression.train(
+        np.stack([clip["video"][[0, -1]] for clip in clips]),
+        np.array([clip["label"] for clip in clips]),
+        num_classes=len(config.data.class_names),
+        seed=config.seed,
+        steps=config.eval.classifier_steps,
+    )
+
+
+def _summarise(config, clips, labels) -> dict[str, dict[str, float | None]]:
+    """Means over all clips and over each expression's, of per-clip values."""
+    values = {
+        name: np.concatenate([batch[name] for batch in clips]).astype(np.float64)
+        for name in clips[0]
+    }
+    groups = {"overall": np.ones(len(labels), bool)}
+    groups |= {name: labels == index for index, name in enumerate(config.data.class_names)}
+    return {
+        group: {name: _mean(name, value[inside]) for name, value in values.items()}
+        for group, inside in groups.items()
+        if inside.any()
+    }
+
+
+def _mean(name: str, values: np.ndarray) -> float | None:
+    if name.startswith("psnr_pooled"):
+        mean = -10.0 * np.log10(np.mean(10.0 ** (-values / 10.0)))
+    else:
+        mean = values.mean()
+    return float(mean) if np.isfinite(mean) else None
+
+
+if __name__ == "__main__":
+    _WORKDIR = flags.DEFINE_string("workdir", None, "the run to measure", required=True)
+    _SPLIT = flags.DEFINE_string("split", None, "a split; config.eval.split when not given")
+    _WEIGHTS_DIR = flags.DEFINE_string("weights_dir", None, "folder of the frozen nets")
+    cli.run(lambda: print(table(evaluate(_WORKDIR.value, _SPLIT.value, _WEIGHTS_DIR.value))))

@@ -1,0 +1,96 @@
+"""Released weights: both networks in bfloat16 with the config they were trained with.
+
+python -m fevgan_jax.released --workdir=runs/demo --output=fevgan_jax/assets/demo
+"""
+
+import json
+import os
+import pathlib
+import shutil
+from typing import Any
+
+import flax
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+from absl import flags
+
+from fevgan_jax import cli, trained
+from fevgan_jax.errors import UserError
+from fevgan_jax.state import TrainState, sampling_variables
+
+ASSETS = pathlib.Path(__file__).parent / "assets"
+
+
+def export(state: TrainState, config_dir: str | os.PathLike, output: str | os.PathLike) -> None:
+    """Writes `weights.msgpack` and copies the workdir's `config.json` and `metrics.jsonl`.
+
+    The generator is the one that samples: its moving average where one is kept.
+
+    Args:
+      state: the trained state.
+      config_dir: the workdir it comes from.
+      output: the folder to make.
+    """
+    sampler = sampling_variables(state)
+    weights = {
+        "generator": {"params": sampler["params"], "statistics": sampler["batch_stats"]},
+        "discriminator": {
+            "params": state.discriminator.params,
+            "statistics": state.discriminator.statistics,
+        },
+    }
+    output = pathlib.Path(output)
+    output.mkdir(parents=True, exist_ok=True)
+    narrow = jax.tree.map(lambda x: np.asarray(x, jnp.bfloat16), weights)
+    (output / "weights.msgpack").write_bytes(flax.serialization.msgpack_serialize(narrow))
+    for name in ("config.json", "metrics.jsonl"):
+        shutil.copy(pathlib.Path(config_dir) / name, output / name)
+
+
+def start_from(config: ml_collections.ConfigDict, state: TrainState) -> TrainState:
+    """Puts the released weights that `config.initial_weights` names in place of the drawn ones.
+
+    The optimizers start empty.
+
+    Raises:
+      UserError: there are no such weights, or they are of another model.
+    """
+    folder = ASSETS / config.initial_weights
+    if not (folder / "weights.msgpack").is_file():
+        there = ", ".join(sorted(path.parent.name for path in ASSETS.glob("*/weights.msgpack")))
+        raise UserError(
+            f"there are no released weights {config.initial_weights!r}: choose one of: {there}."
+        )
+    stored = flax.serialization.msgpack_restore((folder / "weights.msgpack").read_bytes())
+    wide = jax.tree.map(lambda x: np.asarray(x, np.float32), stored)
+    drawn = {
+        name: {"params": player.params, "statistics": player.statistics}
+        for name, player in (
+            ("generator", state.generator),
+            ("discriminator", state.discriminator),
+        )
+    }
+    if _shapes(wide) != _shapes(drawn):
+        model = json.loads((folder / "config.json").read_text())["model"]
+        raise UserError(
+            f"the released weights {config.initial_weights!r} are of another model: give "
+            f"config.model as {model}, or clear --config.initial_weights."
+        )
+    return state.replace(
+        generator=state.generator.replace(**wide["generator"]),
+        discriminator=state.discriminator.replace(**wide["discriminator"]),
+        average=wide["generator"] if state.average is not None else None,
+    )
+
+
+def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    return {jax.tree_util.keystr(path): leaf.shape for path, leaf in leaves}
+
+
+if __name__ == "__main__":
+    _WORKDIR = flags.DEFINE_string("workdir", None, "the trained run", required=True)
+    _OUTPUT = flags.DEFINE_string("output", None, "the folder to make", required=True)
+    cli.run(lambda: export(trained.load(_WORKDIR.value).state, _WORKDIR.value, _OUTPUT.value))

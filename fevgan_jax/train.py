@@ -1,0 +1,162 @@
+"""The training loop, from an empty or an interrupted workdir to the last step."""
+
+import os
+
+import jax
+import ml_collections
+import numpy as np
+from absl import logging
+from clu import parameter_overview, periodic_actions
+
+from fevgan_jax import media, recognizers, released, sharding, trained
+from fevgan_jax.checkpoint import Checkpoints
+from fevgan_jax.data import pipeline
+from fevgan_jax.state import (
+    TrainState,
+    build_networks,
+    frozen_names,
+    init_state,
+    sampling_variables,
+)
+from fevgan_jax.step import make_metrics, make_sample_step, make_train_step
+from fevgan_jax.summaries import Summaries
+from fevgan_jax.workdir import keep_config, plain
+
+
+def train(
+    config: ml_collections.ConfigDict, workdir: str | os.PathLike, weights_dir: str | None = None
+) -> TrainState:
+    """Trains until `config.num_steps`; run again with the same workdir, it goes on.
+
+    Args:
+      config: the experiment.
+      workdir: where it lives; see `docs` for what it holds.
+      weights_dir: folder of the frozen nets, or None for the usual one.
+
+    Returns:
+      The state after the last step.
+
+    Raises:
+      UserError: the data, a frozen net or the batch size does not fit, or the workdir holds
+        another experiment or a broken checkpoint.
+      FloatingPointError: a loss was not finite; names the step.
+    """
+    mesh = sharding.make_mesh()
+    sharding.check_batch_size(config.batch_size, mesh)
+    source = pipeline.open_source(config.data.data_dir, config.data.dataset, "train")
+    config.data.class_names = source.class_names
+    config.data.clip_shape = source[0]["video"].shape
+    frozen, hashes = recognizers.load(frozen_names(config), weights_dir)
+    if jax.process_index() == 0:
+        keep_config(config, workdir)
+
+    networks = build_networks(config)
+    metrics = make_metrics(config)
+    everywhere, by_clip = sharding.replicated(mesh), sharding.batch_sharding(mesh)
+    frozen = jax.device_put(frozen, everywhere)
+    init = jax.jit(
+        lambda frozen: init_state(config, networks, frozen, metrics, config.data.clip_shape),
+        out_shardings=everywhere,
+    )
+    train_step = jax.jit(
+        make_train_step(config, networks),
+        in_shardings=(everywhere, everywhere, by_clip),
+        out_shardings=everywhere,
+        donate_argnums=0,
+    )
+    empty_metrics = jax.device_put(metrics.empty(), everywhere)
+    samples = _Samples(config, networks, frozen)
+
+    with (
+        Checkpoints(workdir) as checkpoints,
+        Summaries(workdir, is_writer=jax.process_index() == 0) as summaries,
+    ):
+        if checkpoints.latest_step is None:
+            state = init(frozen)
+            if config.initial_weights:
+                state = jax.device_put(released.start_from(config, state), everywhere)
+            summaries.hparams(plain(config), _overview(state))
+        else:
+            state = trained.restore(checkpoints, config, networks, frozen, hashes, mesh)
+            logging.info("Resuming after step %d.", int(state.step))
+        start = int(state.step)
+        summaries.cut_back(start)
+        progress = periodic_actions.ReportProgress(
+            num_train_steps=config.num_steps, every_steps=None, every_secs=20
+        )
+        batches = pipeline.train_batches(
+            source, batch_size=config.batch_size, seed=config.seed, start_step=start, mesh=mesh
+        )
+        for step in range(start + 1, config.num_steps + 1):
+            state = train_step(state, frozen, next(batches))
+            progress(step)
+            last = step == config.num_steps
+            if step % config.log_every == 0 or last:
+                _stop_on_nan(state)
+                values = state.metrics.compute()
+                summaries.scalars(step, {name: float(value) for name, value in values.items()})
+                state = state.replace(metrics=empty_metrics)
+            if step % config.sample_every == 0 or last:
+                samples.write(step, state, summaries)
+            if step % config.checkpoint_every == 0 or last:
+                _stop_on_nan(state)
+                checkpoints.save(step, state, hashes)
+        checkpoints.wait()
+    return state
+
+
+class _Samples:
+    """A few fixed test clips, real beside generated, for TensorBoard and the eye."""
+
+    def __init__(self, config, networks, frozen):
+        test = pipeline.open_source(config.data.data_dir, config.data.dataset, "test")
+        chosen = np.linspace(0, len(test) - 1, config.num_samples).astype(int)
+        clips = [test[int(index)] for index in chosen]
+        self._real = np.stack([clip["video"] for clip in clips])
+        self._labels = np.array([clip["label"] for clip in clips], np.int32)
+        self._names = [
+            f"{config.data.class_names[clip['label']]}_{clip['subject']}" for clip in clips
+        ]
+        self._frozen = frozen
+        self._sample = jax.jit(make_sample_step(config, networks))
+
+    def write(self, step: int, state: TrainState, summaries: Summaries) -> None:
+        """Writes strips (real above generated) and GIFs (real left of generated)."""
+        fake = np.asarray(
+            self._sample(
+                sampling_variables(state), self._frozen, self._real[:, 0], self._labels, state.key
+            )
+        )
+        summaries.images(
+            step,
+            {
+                name: np.concatenate([media.strip(real), media.strip(made)])
+                for name, real, made in zip(self._names, self._real, fake, strict=True)
+            },
+        )
+        summaries.videos(
+            step,
+            {
+                name: np.concatenate([real, made], axis=2)
+                for name, real, made in zip(self._names, self._real, fake, strict=True)
+            },
+        )
+
+
+def _stop_on_nan(state: TrainState) -> None:
+    failed = int(state.failed_step)
+    if failed >= 0:
+        raise FloatingPointError(
+            f"a loss was not finite at step {failed}: nothing after the last checkpoint is kept; "
+            "lower the learning rate or a loss weight, or look for broken clips."
+        )
+
+
+def _overview(state: TrainState) -> str:
+    return "\n\n".join(
+        f"{name}\n{parameter_overview.get_parameter_overview(player.params)}"
+        for name, player in (
+            ("generator", state.generator),
+            ("discriminator", state.discriminator),
+        )
+    )

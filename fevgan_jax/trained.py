@@ -1,0 +1,126 @@
+"""A trained model, opened from its workdir and the weights folder alone."""
+
+import functools
+import os
+from typing import Any
+
+import flax
+import jax
+import ml_collections
+import numpy as np
+from jax.sharding import Mesh
+
+from fevgan_jax import recognizers, sharding
+from fevgan_jax.checkpoint import Checkpoints
+from fevgan_jax.errors import UserError
+from fevgan_jax.state import (
+    Networks,
+    TrainState,
+    build_networks,
+    frozen_names,
+    init_state,
+    sampling_variables,
+)
+from fevgan_jax.step import make_metrics, make_sample_step
+from fevgan_jax.workdir import read_config
+
+
+@flax.struct.dataclass
+class Trained:
+    """A restored run, ready to sample.
+
+    Attributes:
+      config: the run's config.
+      state: its last checkpoint.
+      frozen: parameters of the frozen nets, by name.
+      mesh: the devices both live on.
+    """
+
+    config: ml_collections.ConfigDict = flax.struct.field(pytree_node=False)
+    state: TrainState
+    frozen: dict[str, Any]
+    mesh: Mesh = flax.struct.field(pytree_node=False)
+
+    def sample(self, image: Any, label: Any) -> np.ndarray:
+        """Generates videos.
+
+        Args:
+          image: neutral faces, uint8 `[B, H, W, C]`.
+          label: `[B]` int32.
+
+        Returns:
+          uint8 `[B, T, H, W, C]`.
+        """
+        variables = sampling_variables(self.state)
+        return np.asarray(self._sample(variables, self.frozen, image, label, self.state.key))
+
+    @functools.cached_property
+    def _sample(self):
+        return jax.jit(make_sample_step(self.config, build_networks(self.config)))
+
+
+def load(workdir: str | os.PathLike, weights_dir: str | None = None) -> Trained:
+    """Opens the last checkpoint of a workdir.
+
+    Raises:
+      UserError: there is no run or no checkpoint, it is broken or of another model, or a frozen
+        net is missing or not the one the run was trained with.
+    """
+    config = read_config(workdir)
+    mesh = sharding.make_mesh()
+    frozen, hashes = recognizers.load(frozen_names(config), weights_dir)
+    with Checkpoints(workdir) as checkpoints:
+        if checkpoints.latest_step is None:
+            raise UserError(
+                f"{workdir} has no checkpoint yet: run `python -m fevgan_jax.main` on it until "
+                "it has saved one."
+            )
+        state = restore(checkpoints, config, build_networks(config), frozen, hashes, mesh)
+    return Trained(
+        config=config,
+        state=state,
+        frozen=jax.device_put(frozen, sharding.replicated(mesh)),
+        mesh=mesh,
+    )
+
+
+def restore(
+    checkpoints: Checkpoints,
+    config: ml_collections.ConfigDict,
+    networks: Networks,
+    frozen: dict[str, Any],
+    hashes: dict[str, str],
+    mesh: Mesh,
+) -> TrainState:
+    """Restores the last checkpoint, replicated over `mesh`.
+
+    Args:
+      checkpoints: the workdir's.
+      config: the run's config.
+      networks: its modules.
+      frozen: parameters of the frozen nets, by name; only their shapes are used.
+      hashes: the sha256 of their files, by name.
+      mesh: where the state is to live.
+
+    Raises:
+      UserError: the checkpoint is broken or of another model or other frozen nets.
+    """
+    abstract = jax.eval_shape(
+        lambda frozen: init_state(
+            config, networks, frozen, make_metrics(config), tuple(config.data.clip_shape)
+        ),
+        frozen,
+    )
+    everywhere = sharding.replicated(mesh)
+    state, trained_with = checkpoints.restore(
+        jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=everywhere), abstract
+        )
+    )
+    for name, digest in trained_with.items():
+        if hashes.get(name) != digest:
+            raise UserError(
+                f"this run was trained with another {name} (sha256 {digest[:16]}...): put that "
+                "file into the weights folder, or train anew."
+            )
+    return state
