@@ -1,0 +1,221 @@
+"""Checkpoints of a run; the only file that knows orbax."""
+
+import contextlib
+import os
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+from absl import logging
+
+from fevgan_jax.errors import UserError
+
+_SHOWN_DIFFERENCES = 3
+
+
+class Checkpoints:
+    """The last few states of a run, under `<workdir>/checkpoints`; a context manager.
+
+    A checkpoint is the training state (one pytree of arrays with one typed PRNG key) and the
+    hashes of the frozen nets it was trained against. Position in the data needs no checkpoint: a
+    batch is a function of seed and step.
+
+    Several processes must see the same folder.
+
+    Attributes:
+      directory: the folder of the checkpoints.
+    """
+
+    def __init__(self, workdir: str | os.PathLike, keep: int = 3):
+        """Opens the folder without touching it: the first save makes it.
+
+        Args:
+          workdir: the run's folder.
+          keep: how many of the newest checkpoints stay.
+        """
+        self.directory = pathlib.Path(workdir).expanduser().absolute() / "checkpoints"
+        self._keep = keep
+        self._broken: list[int] = []
+        self._open()
+
+    def __enter__(self) -> "Checkpoints":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        with _full_disk_is_bad_input(self.directory):
+            self._manager.close()
+
+    @property
+    def latest_step(self) -> int | None:
+        """The newest step whose save was finished and which was not found broken."""
+        return max(set(self._manager.all_steps()) - set(self._broken), default=None)
+
+    def save(self, step: int, state: Any, frozen: dict[str, str], force: bool = False) -> None:
+        """Starts to save in the background; the state may be donated as soon as this returns.
+
+        A save that is interrupted leaves a folder that no later command takes for a checkpoint.
+
+        Args:
+          step: of the state.
+          state: pytree of arrays, global or local.
+          frozen: sha256 of every frozen net, by name.
+          force: save even if a checkpoint of this step is there.
+
+        Raises:
+          UserError: the disk is full (this save, or the one before it).
+        """
+        with _full_disk_is_bad_input(self.directory):
+            if not self.directory.exists():
+                self._manager.close()
+                self._open(create=True)
+            self._set_broken_aside()
+            if step in self._manager.all_steps():
+                if not force:
+                    return
+                self._manager.delete(step)
+            self._manager.save(
+                step,
+                args=ocp.args.Composite(
+                    state=ocp.args.StandardSave(state), frozen=ocp.args.JsonSave(frozen)
+                ),
+                force=True,
+            )
+
+    def restore(self, abstract_state: Any, step: int | None = None) -> tuple[Any, dict[str, str]]:
+        """Reads a state onto the devices that `abstract_state` names.
+
+        Without `step`, the newest checkpoint that can be read is used, and every broken one before
+        it is named in the log; its folder is set aside by the next save.
+
+        Args:
+          abstract_state: the state's pytree of `jax.ShapeDtypeStruct` with shardings; they need not
+            be those it was saved from.
+          step: the checkpoint to read; the newest when not given.
+
+        Returns:
+          The state, and the sha256 of every frozen net by name.
+
+        Raises:
+          UserError: there is none, it is broken, or it is another model's.
+        """
+        steps = sorted(self._manager.all_steps(), reverse=True) if step is None else [step]
+        if not set(steps) & set(self._manager.all_steps()):
+            wanted = "checkpoint" if step is None else f"checkpoint of step {step}"
+            raise UserError(
+                f"there is no {wanted} in {self.directory}: give the --workdir of a run that has "
+                "saved one."
+            )
+        for candidate in steps:
+            try:
+                return self._read(candidate, abstract_state)
+            except UserError:
+                raise
+            except Exception as error:
+                # orbax, tensorstore and json each raise their own kinds for damaged files.
+                self._broken.append(candidate)
+                logging.warning(
+                    "checkpoint %s is broken and passed over (%s: %s)",
+                    self.directory / str(candidate),
+                    type(error).__name__,
+                    _first_line(error),
+                )
+        raise UserError(
+            f"no checkpoint in {self.directory} can be read (tried {', '.join(map(str, steps))}): "
+            "put back an undamaged copy, or delete that folder to train from the start."
+        )
+
+    def wait(self) -> None:
+        """Returns when every started save is on the disk."""
+        with _full_disk_is_bad_input(self.directory):
+            self._manager.wait_until_finished()
+
+    def _open(self, create: bool = False) -> None:
+        self._manager = ocp.CheckpointManager(
+            self.directory,
+            item_handlers={
+                "state": ocp.StandardCheckpointHandler(),
+                "frozen": ocp.JsonCheckpointHandler(),
+            },
+            options=ocp.CheckpointManagerOptions(max_to_keep=self._keep, create=create),
+        )
+
+    def _read(self, step: int, abstract_state: Any) -> tuple[Any, dict[str, str]]:
+        saved = _shapes(self._manager.item_metadata(step)["state"].tree)
+        wanted = _shapes(jax.eval_shape(_without_keys, abstract_state))
+        if saved != wanted:
+            raise UserError(
+                f"{self.directory / str(step)} was saved from another model "
+                f"({_differences(saved, wanted)}): give the config it was trained with, or another "
+                "--workdir."
+            )
+        restored = self._manager.restore(
+            step,
+            args=ocp.args.Composite(
+                state=ocp.args.StandardRestore(abstract_state), frozen=ocp.args.JsonRestore()
+            ),
+        )
+        return restored["state"], restored["frozen"]
+
+    def _set_broken_aside(self) -> None:
+        # orbax would refuse every save of an earlier step than one that is there.
+        if not self._broken:
+            return
+        if jax.process_index() == 0:
+            for step in self._broken:
+                folder = self.directory / str(step)
+                folder.rename(folder.with_name(f"broken_{step}"))
+        ocp.multihost.sync_global_processes("broken checkpoints set aside")
+        self._broken.clear()
+        self._manager.reload()
+
+
+def _without_keys(state: Any) -> Any:
+    """The state as it lies on disk: a PRNG key is its data."""
+
+    def plain(leaf: Any) -> Any:
+        is_key = jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+        return jax.random.key_data(leaf) if is_key else leaf
+
+    return jax.tree.map(plain, state)
+
+
+def _shapes(tree: Any) -> dict[str, tuple[tuple[int, ...], str]]:
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="."): (tuple(leaf.shape), str(leaf.dtype))
+        for path, leaf in leaves
+    }
+
+
+def _differences(saved: dict[str, Any], wanted: dict[str, Any]) -> str:
+    def said(shape: tuple[tuple[int, ...], str] | None) -> str:
+        return "nothing" if shape is None else f"{shape[1]}{list(shape[0])}"
+
+    names = [name for name in sorted(saved | wanted) if saved.get(name) != wanted.get(name)]
+    shown = [
+        f"{name}: {said(saved.get(name))} there, {said(wanted.get(name))} here"
+        for name in names[:_SHOWN_DIFFERENCES]
+    ]
+    if len(names) > len(shown):
+        shown.append(f"and {len(names) - len(shown)} more")
+    return "; ".join(shown)
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), "")
+
+
+@contextlib.contextmanager
+def _full_disk_is_bad_input(directory: pathlib.Path) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        # tensorstore says a full disk in its own words, as a ValueError.
+        if "No space left on device" not in str(error):
+            raise
+        raise UserError(
+            f"the disk of {directory} is full: free space and run the same command again; it goes "
+            "on from the last whole checkpoint."
+        ) from error

@@ -1,0 +1,245 @@
+"""From a prepared data set on disk to batches on the devices."""
+
+import dataclasses
+import functools
+import pathlib
+import re
+import sys
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import grain
+import jax
+import numpy as np
+import tensorflow_datasets as tfds
+from grain.experimental import ThreadPrefetchIterDataset
+from jax.sharding import Mesh
+
+from fevgan_jax import sharding
+from fevgan_jax.errors import UserError
+
+ARRAYS = {
+    "video": np.uint8,
+    "mask": np.uint8,
+    "landmarks": np.float32,
+    "label": np.int32,
+}
+"""What a batch holds of a clip, and as what; names of subjects and clips stay on the host."""
+
+_READ_THREADS = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """One split of a prepared data set, read clip by clip in any order.
+
+    Attributes:
+      builder_dir: the folder of the prepared set, `<data_dir>/<dataset>/<version>`.
+      split: the split's name.
+    """
+
+    builder_dir: str
+    split: str
+
+    def __len__(self) -> int:
+        return len(self._clips)
+
+    def __getitem__(self, index: int) -> dict[str, np.ndarray]:
+        """Reads one clip.
+
+        Returns:
+          `video` uint8 [T, H, W, 3], `mask` uint8 [T, H, W, 1], `landmarks` float32 [T, 68, 2] in
+          pixels, `label` int32 [].
+
+        Raises:
+          UserError: the record is broken.
+        """
+        clip = self._read(self._clips, index)
+        return {
+            # A video comes from the data source as a list of frames.
+            name: np.asarray(
+                np.stack(clip[name]) if name in ("video", "mask") else clip[name], dtype
+            )
+            for name, dtype in ARRAYS.items()
+        }
+
+    @functools.cached_property
+    def class_names(self) -> tuple[str, ...]:
+        """The expressions, in the order of the labels."""
+        return tuple(self._builder.info.features["label"].names)
+
+    @functools.cached_property
+    def names(self) -> tuple[tuple[str, str], ...]:
+        """(subject, clip) of every clip, in the order of the split."""
+        # Every record is read, but no picture is decoded.
+        features = self._builder.info.features
+        texts = tfds.features.FeaturesDict({name: features[name] for name in ("subject", "clip")})
+        records = self._builder.as_data_source(
+            self.split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES
+        )
+        clips = (
+            texts.deserialize_example_np(self._read(records, index))
+            for index in range(len(records))
+        )
+        return tuple((clip["subject"].decode(), clip["clip"].decode()) for clip in clips)
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """The people of the split, each once, sorted."""
+        return tuple(sorted({subject for subject, _ in self.names}))
+
+    @functools.cached_property
+    def _builder(self) -> tfds.core.DatasetBuilder:
+        return tfds.builder_from_directory(self.builder_dir)
+
+    @functools.cached_property
+    def _clips(self) -> Any:
+        return self._builder.as_data_source(self.split)
+
+    def _read(self, records: Any, index: int) -> dict[str, Any]:
+        try:
+            return records[index]
+        except Exception as error:
+            # array_record, protobuf and the picture decoder each raise their own kinds.
+            raise UserError(
+                f"clip {index} of {self.split!r} in {self.builder_dir} cannot be read "
+                f"({_first_line(error)}): delete that folder and prepare the set again."
+            ) from error
+
+    def __getstate__(self) -> dict[str, str]:
+        # A reading process opens its own files.
+        return {"builder_dir": self.builder_dir, "split": self.split}
+
+    def __setstate__(self, state: dict[str, str]) -> None:
+        self.__dict__.update(state)
+
+
+def open_source(data_dir: str, dataset: str, split: str) -> Source:
+    """Opens a prepared set from its files alone; the code that built it is not needed.
+
+    Args:
+      data_dir: where `prepare` put the sets.
+      dataset: the set's name and, where it has them, its variant: `synthetic_faces/demo`.
+      split: a split of it.
+
+    Raises:
+      UserError: the set is not there, is broken, or has no such split.
+    """
+    root = pathlib.Path(data_dir).expanduser() / dataset
+    versions = [path for path in root.glob("*") if re.fullmatch(r"\d+\.\d+\.\d+", path.name)]
+    if not versions:
+        raise UserError(
+            f"no prepared set in {root}: run `python -m fevgan_jax.prepare --dataset={dataset} "
+            f"--data_dir={data_dir}` first."
+        )
+    newest = max(versions, key=lambda path: tuple(map(int, path.name.split("."))))
+    source = Source(str(newest), split)
+    try:
+        splits = list(source._builder.info.splits)
+        if split in splits:
+            len(source)
+    except Exception as error:
+        raise UserError(
+            f"the prepared set in {newest} cannot be opened ({_first_line(error)}): delete that "
+            f"folder and run `python -m fevgan_jax.prepare --dataset={dataset} "
+            f"--data_dir={data_dir}` again."
+        ) from error
+    if split not in splits:
+        raise UserError(f"{newest} has no split {split!r}: it has {', '.join(splits)}.")
+    return source
+
+
+def train_batches(
+    source: Source,
+    *,
+    batch_size: int,
+    seed: int,
+    start_step: int,
+    mesh: Mesh,
+    num_workers: int = 0,
+    prefetch: int = 2,
+) -> Iterator[dict[str, jax.Array]]:
+    """Endless shuffled batches; the one of step s is a pure function of `seed` and s.
+
+    So a resumed run needs no saved position, and a run sees the same rows in the same places on
+    any number of devices and processes.
+
+    Args:
+      source: from `open_source`.
+      batch_size: rows of the global batch.
+      seed: of the shuffle; every pass over the data has its own order.
+      start_step: the step of the first batch given.
+      mesh: from `sharding.make_mesh`.
+      num_workers: reading processes; 0 reads in threads of this one.
+      prefetch: batches held ready, on the host and again on the devices.
+
+    Yields:
+      `ARRAYS` as global arrays `[B, ...]` sharded along `data`.
+    """
+    rows = sharding.local_rows(batch_size, mesh)
+    shuffled = grain.MapDataset.range(len(source)).seed(seed).shuffle().repeat()
+
+    def clip(position: int) -> dict[str, np.ndarray]:
+        step, row = divmod(position, len(rows))
+        return source[shuffled[step * batch_size + rows[row]]]
+
+    # Batches are made before the data set becomes an iterator: each is then one element, whole in
+    # whatever thread or process reads it, and their order does not depend on how many there are.
+    batches = (
+        grain.MapDataset.range(start_step * len(rows), sys.maxsize)
+        .map(clip)
+        .batch(len(rows))
+        .to_iter_dataset(grain.ReadOptions(_READ_THREADS, max(prefetch, _READ_THREADS)))
+    )
+    if num_workers:
+        batches = batches.mp_prefetch(grain.MultiprocessingOptions(num_workers, prefetch))
+    on_devices = batches.map(lambda batch: sharding.to_global(batch, mesh))
+    return iter(ThreadPrefetchIterDataset(on_devices, prefetch_buffer_size=prefetch))
+
+
+class EvalBatch(NamedTuple):
+    """Some clips of a split, in its order.
+
+    Attributes:
+      batch: `ARRAYS` as global arrays `[B, ...]`; rows past the end repeat the last clip.
+      valid: bool `[B]`, False for those rows.
+      names: (subject, clip) of every row.
+    """
+
+    batch: dict[str, jax.Array]
+    valid: np.ndarray
+    names: tuple[tuple[str, str], ...]
+
+
+def eval_batches(source: Source, *, batch_size: int, mesh: Mesh) -> Iterator[EvalBatch]:
+    """Gives every clip of a split once, in the split's order.
+
+    Args:
+      source: from `open_source`.
+      batch_size: rows of the global batch; every batch has that many.
+      mesh: from `sharding.make_mesh`.
+
+    Yields:
+      One `EvalBatch` after another; `valid` and `names` cover the global batch in every process.
+    """
+    rows = sharding.local_rows(batch_size, mesh)
+    last = len(source) - 1
+    starts = range(0, len(source), batch_size)
+    positions = [start + row for start in starts for row in rows]
+    batches = (
+        grain.MapDataset.source(positions)
+        .map(lambda position: source[min(position, last)])
+        .batch(len(rows))
+        .to_iter_dataset(grain.ReadOptions(_READ_THREADS, _READ_THREADS))
+    )
+    for start, batch in zip(starts, batches, strict=True):
+        positions = np.arange(start, start + batch_size)
+        yield EvalBatch(
+            sharding.to_global(batch, mesh),
+            positions <= last,
+            tuple(source.names[position] for position in np.minimum(positions, last)),
+        )
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else ''}"

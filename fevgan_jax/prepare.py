@@ -1,0 +1,83 @@
+"""Prepares a data set for training: `python -m fevgan_jax.prepare --dataset=... --data_dir=...`.
+
+Every set has clips of one form, so nothing after this verb knows what they were made from. A set is
+written beside its place and renamed: it is there whole or not at all, and the same command run
+again does nothing.
+"""
+
+import importlib
+import pathlib
+import pkgutil
+import shutil
+
+import tensorflow_datasets as tfds
+from absl import flags, logging
+
+from fevgan_jax import cli, tfds_builders
+from fevgan_jax.errors import UserError
+
+
+def prepare(dataset: str, data_dir: str, raw_dir: str | None = None) -> str:
+    """Makes the prepared set, or finds it made.
+
+    Args:
+      dataset: a package of `fevgan_jax.tfds_builders` and, where it has variants, one of them:
+        `synthetic_faces/demo`.
+      data_dir: where prepared sets are kept.
+      raw_dir: the original files, for a set that is made from files.
+
+    Returns:
+      The folder of the prepared set.
+
+    Raises:
+      UserError: there is no such set or variant, or it needs a `raw_dir`.
+    """
+    root = pathlib.Path(data_dir).expanduser()
+    builder = _builder(dataset, root)
+    place = pathlib.Path(builder.data_dir)
+    if place.exists():
+        logging.info("%s is already prepared: %s", dataset, place)
+        return str(place)
+    if builder.MANUAL_DOWNLOAD_INSTRUCTIONS and raw_dir is None:
+        raise UserError(
+            f"{dataset} is made from files that you have to bring: give their folder as --raw_dir. "
+            f"{' '.join(builder.MANUAL_DOWNLOAD_INSTRUCTIONS.split())}"
+        )
+    _sweep(place)
+    options = tfds.download.DownloadConfig(manual_dir=raw_dir)
+    builder.download_and_prepare(
+        download_dir=root / "downloads", download_config=options, file_format="array_record"
+    )
+    sizes = {name: split.num_examples for name, split in builder.info.splits.items()}
+    logging.info("%s is prepared in %s: %s", dataset, place, sizes)
+    return str(place)
+
+
+def _builder(dataset: str, root: pathlib.Path) -> tfds.core.DatasetBuilder:
+    name, _, variant = dataset.partition("/")
+    known = sorted(
+        module.name for module in pkgutil.iter_modules(tfds_builders.__path__) if module.ispkg
+    )
+    if name not in known:
+        raise UserError(f"there is no data set {name!r}: --dataset is one of {', '.join(known)}.")
+    package = f"{tfds_builders.__name__}.{name}"
+    builder = importlib.import_module(f"{package}.{name}_dataset_builder").Builder
+    variants = list(builder.builder_configs)
+    if variant not in (variants or [""]):
+        choices = ", ".join(f"{name}/{each}" for each in variants) or name
+        raise UserError(f"there is no data set {dataset!r}: --dataset is one of {choices}.")
+    return builder(data_dir=root, config=variant or None)
+
+
+def _sweep(place: pathlib.Path) -> None:
+    """Removes what a killed run left beside the place of its set."""
+    for left in place.parent.glob(f"incomplete.*_{place.name}"):
+        logging.info("removing %s, left by an interrupted run", left)
+        shutil.rmtree(left)
+
+
+if __name__ == "__main__":
+    _DATASET = flags.DEFINE_string("dataset", None, "the set, as name/variant", required=True)
+    _DATA_DIR = flags.DEFINE_string("data_dir", None, "where prepared sets are kept", required=True)
+    _RAW_DIR = flags.DEFINE_string("raw_dir", None, "the original files, for a set made from files")
+    cli.run(lambda: prepare(_DATASET.value, _DATA_DIR.value, _RAW_DIR.value))

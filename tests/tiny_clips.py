@@ -1,0 +1,51 @@
+"""A TFDS builder in the project's clip format, small enough to build inside a test."""
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+FRAMES, SIZE = 4, 16
+CLASSES = ("anger", "happiness")
+SUBJECTS = 5
+
+
+class TinyClips(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    """Every pixel of a clip's video says which clip it is."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    BUILDER_CONFIGS = (tfds.core.BuilderConfig(name="demo"),)
+
+    def _info(self):
+        return tfds.core.DatasetInfo(
+            builder=self,
+            features=tfds.features.FeaturesDict(
+                {
+                    "video": tfds.features.Video(shape=(FRAMES, SIZE, SIZE, 3)),
+                    "mask": tfds.features.Video(shape=(FRAMES, SIZE, SIZE, 1)),
+                    "landmarks": tfds.features.Tensor(shape=(FRAMES, 68, 2), dtype=np.float32),
+                    "label": tfds.features.ClassLabel(names=CLASSES),
+                    "subject": tfds.features.Text(),
+                    "clip": tfds.features.Text(),
+                    "source_frames": tfds.features.Tensor(shape=(FRAMES,), dtype=np.float32),
+                }
+            ),
+        )
+
+    def _split_generators(self, dl_manager):
+        return {"train": self._generate_examples(), "test": self._generate_examples()}
+
+    def _generate_examples(self):
+        for number in range(SUBJECTS * len(CLASSES)):
+            subject, label = divmod(number, len(CLASSES))
+            clip = f"person{subject}/{CLASSES[label]}"
+            yield (
+                clip,
+                {
+                    "video": np.full((FRAMES, SIZE, SIZE, 3), 10 * number, np.uint8),
+                    "mask": np.full((FRAMES, SIZE, SIZE, 1), 255, np.uint8),
+                    "landmarks": np.full((FRAMES, 68, 2), number, np.float32),
+                    "label": label,
+                    "subject": f"person{subject}",
+                    "clip": clip,
+                    "source_frames": np.arange(FRAMES, dtype=np.float32),
+                },
+            )
