@@ -18,13 +18,8 @@ from jax.sharding import Mesh
 from fevgan_jax import sharding
 from fevgan_jax.errors import UserError
 
-ARRAYS = {
-    "video": np.uint8,
-    "mask": np.uint8,
-    "landmarks": np.float32,
-    "label": np.int32,
-}
-"""What a batch holds of a clip, and as what; names of subjects and clips stay on the host."""
+ARRAYS = ("video", "mask", "landmarks", "label")
+"""What a batch holds of a clip; names of subjects and clips stay on the host."""
 
 _READ_THREADS = 4
 
@@ -44,12 +39,12 @@ class Source:
     def __len__(self) -> int:
         return len(self._clips)
 
-    def __getitem__(self, index: int) -> dict[str, np.ndarray]:
+    def __getitem__(self, index: int) -> dict[str, np.ndarray | str]:
         """Reads one clip.
 
         Returns:
           `video` uint8 [T, H, W, 3], `mask` uint8 [T, H, W, 1], `landmarks` float32 [T, 68, 2] in
-          pixels, `label` int32 [].
+          pixels, `label` int32 [], `source_frames` float32 [T], and the texts `subject`, `clip`.
 
         Raises:
           UserError: the record is broken.
@@ -57,10 +52,13 @@ class Source:
         clip = self._read(self._clips, index)
         return {
             # A video comes from the data source as a list of frames.
-            name: np.asarray(
-                np.stack(clip[name]) if name in ("video", "mask") else clip[name], dtype
-            )
-            for name, dtype in ARRAYS.items()
+            "video": np.stack(clip["video"]),
+            "mask": np.stack(clip["mask"]),
+            "landmarks": clip["landmarks"],
+            "label": np.int32(clip["label"]),
+            "source_frames": clip["source_frames"],
+            "subject": clip["subject"].decode(),
+            "clip": clip["clip"].decode(),
         }
 
     @functools.cached_property
@@ -181,7 +179,7 @@ def train_batches(
 
     def clip(position: int) -> dict[str, np.ndarray]:
         step, row = divmod(position, len(rows))
-        return source[shuffled[step * batch_size + rows[row]]]
+        return _arrays(source[shuffled[step * batch_size + rows[row]]])
 
     # Batches are made before the data set becomes an iterator: each is then one element, whole in
     # whatever thread or process reads it, and their order does not depend on how many there are.
@@ -228,7 +226,7 @@ def eval_batches(source: Source, *, batch_size: int, mesh: Mesh) -> Iterator[Eva
     positions = [start + row for start in starts for row in rows]
     batches = (
         grain.MapDataset.source(positions)
-        .map(lambda position: source[min(position, last)])
+        .map(lambda position: _arrays(source[min(position, last)]))
         .batch(len(rows))
         .to_iter_dataset(grain.ReadOptions(_READ_THREADS, _READ_THREADS))
     )
@@ -239,6 +237,10 @@ def eval_batches(source: Source, *, batch_size: int, mesh: Mesh) -> Iterator[Eva
             positions <= last,
             tuple(source.names[position] for position in np.minimum(positions, last)),
         )
+
+
+def _arrays(clip: dict[str, np.ndarray | str]) -> dict[str, np.ndarray]:
+    return {name: clip[name] for name in ARRAYS}
 
 
 def _first_line(error: Exception) -> str:
