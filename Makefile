@@ -13,7 +13,7 @@ test: $(VENV)/installed
 	$(RUN) -m pytest -n $(WORKERS) $(ARGS)
 
 bench: $(VENV)/installed
-	$(RUN) benchmarks/step.py $(ARGS)
+	$(RUN) benchmarks/step.py --config=configs/mug.py $(ARGS)
 
 lint: $(VENV)/installed
 	$(RUN) -m ruff check .

@@ -5,3 +5,27 @@ import os
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import importlib
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from fevgan_jax import recognizers
+
+
+@pytest.fixture
+def random_nets(monkeypatch):
+    """Frozen nets with random weights, for configs whose own have to be fetched."""
+
+    def load(names, weights_dir):
+        nets = {}
+        for name in sorted(set(names)):
+            net = importlib.import_module(f"fevgan_jax.recognizers.{name}")
+            image = jnp.zeros((1, 64, 64, 3))
+            init = net.Network(features="pool4+conv5_3").init
+            nets[name] = jax.jit(init)(jax.random.key(0), image)["params"]
+        return nets, dict.fromkeys(nets, "random weights")
+
+    monkeypatch.setattr(recognizers, "load", load)

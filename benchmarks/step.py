@@ -1,0 +1,72 @@
+"""Times one training step: `python benchmarks/step.py --config=mug --batch_size=4`.
+
+Prints one JSON object: milliseconds a step (median, minimum and maximum), time to compile, peak
+memory of the process and what ran it. The batch and the frozen nets are random: neither changes
+the work.
+"""
+
+import importlib
+import json
+import os
+import platform
+import resource
+import statistics
+import time
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl import flags
+
+from fevgan_jax import cli, config_flag
+from fevgan_jax.state import build_networks, frozen_names, init_state
+from fevgan_jax.step import make_metrics, make_train_step
+
+
+def measure(config, batch_size: int, num_steps: int) -> dict:
+    """Runs the step of a config `num_steps` times, each waited for."""
+    random = np.random.default_rng(0)
+    batch = {
+        "video": random.integers(0, 256, (batch_size, *config.data.clip_shape), np.uint8),
+        "label": random.integers(0, len(config.data.class_names), batch_size).astype(np.int32),
+    }
+    networks, metrics, frozen = build_networks(config), make_metrics(config), {}
+    for name in frozen_names(config):
+        net = importlib.import_module(f"fevgan_jax.recognizers.{name}")
+        features = config.identity_loss.encoder.features
+        frozen[name] = jax.jit(net.Network(features=features).init)(
+            jax.random.key(0), jnp.zeros((1, *config.data.clip_shape[1:]))
+        )["params"]
+    state = jax.jit(
+        lambda frozen: init_state(config, networks, frozen, metrics, config.data.clip_shape)
+    )(frozen)
+    step = jax.jit(make_train_step(config, networks), donate_argnums=0)
+    start = time.perf_counter()
+    compiled = step.lower(state, frozen, batch).compile()
+    compile_seconds = time.perf_counter() - start
+
+    milliseconds = []
+    for _ in range(num_steps + 1):
+        start = time.perf_counter()
+        state = jax.block_until_ready(compiled(state, frozen, batch))
+        milliseconds.append(1e3 * (time.perf_counter() - start))
+    milliseconds = milliseconds[1:]  # the first touches its memory for the first time
+    return {
+        "batch_size": batch_size,
+        "steps": num_steps,
+        "median_ms": round(statistics.median(milliseconds), 1),
+        "min_ms": round(min(milliseconds), 1),
+        "max_ms": round(max(milliseconds), 1),
+        "compile_s": round(compile_seconds, 1),
+        "peak_memory_gib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
+        "device": jax.devices()[0].device_kind,
+        "cores": os.cpu_count(),
+        "versions": {"jax": jax.__version__, "python": platform.python_version()},
+    }
+
+
+if __name__ == "__main__":
+    _CONFIG = config_flag.define("config", "the experiment whose step is timed")
+    _BATCH_SIZE = flags.DEFINE_integer("batch_size", 4, "clips a step")
+    _STEPS = flags.DEFINE_integer("steps", 5, "timed steps")
+    cli.run(lambda: print(json.dumps(measure(_CONFIG.value, _BATCH_SIZE.value, _STEPS.value))))

@@ -1,0 +1,44 @@
+"""Small experiments that the tests share."""
+
+import jax
+import numpy as np
+
+from fevgan_jax.configs import demo
+from fevgan_jax.state import build_networks, init_state
+from fevgan_jax.step import make_metrics
+
+CLIP = (32, 64, 64, 3)
+
+
+def narrow(config):
+    """Makes a FEV-GAN config narrow enough for a test."""
+    if config.model.generator.encoder_features:
+        config.model.generator.encoder_features = (4, 4, 4, 4)
+    config.model.generator.decoder_features = (8, 8, 4, 4)
+    config.model.discriminator.features = (4, 4, 4, 4)
+    return config
+
+
+def without_frozen_nets():
+    """A narrow demo config whose step needs no frozen net."""
+    config = narrow(demo.get_config())
+    config.model.identity_encoder = None
+    del config.generator_loss.identity
+    return config
+
+
+def random_batch(size, seed=0):
+    random = np.random.default_rng(seed)
+    return {
+        "video": random.integers(0, 256, (size, *CLIP), np.uint8),
+        "label": random.integers(0, 6, size).astype(np.int32),
+    }
+
+
+def start(config, frozen=None):
+    """The modules and the first state of a config."""
+    networks = build_networks(config)
+    init = jax.jit(
+        lambda frozen: init_state(config, networks, frozen, make_metrics(config), CLIP)
+    )
+    return networks, init(frozen or {})
