@@ -1,6 +1,8 @@
 """Checkpoints of a run; the only file that knows orbax."""
 
 import contextlib
+import hashlib
+import json
 import os
 import pathlib
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ from absl import logging
 
 from fevgan_jax.errors import UserError
 
+_SEAL = "sha256.json"
 _SHOWN_DIFFERENCES = 3
 
 
@@ -29,7 +32,7 @@ class Checkpoints:
     """
 
     def __init__(self, workdir: str | os.PathLike, keep: int = 3):
-        """Opens the folder without touching it: the first save makes it.
+        """Opens the folder to read; the first save makes it where it is missing.
 
         Args:
           workdir: the run's folder.
@@ -38,7 +41,8 @@ class Checkpoints:
         self.directory = pathlib.Path(workdir).expanduser().absolute() / "checkpoints"
         self._keep = keep
         self._broken: list[int] = []
-        self._open()
+        self._saving: int | None = None
+        self._open(write=False)
 
     def __enter__(self) -> "Checkpoints":
         return self
@@ -67,14 +71,16 @@ class Checkpoints:
           UserError: the disk is full (this save, or the one before it).
         """
         with _full_disk_is_bad_input(self.directory):
-            if not self.directory.exists():
+            if self._saving is None:
                 self._manager.close()
-                self._open(create=True)
-            self._set_broken_aside()
+                self._set_broken_aside()
+                self._open(write=True)
             if step in self._manager.all_steps():
                 if not force:
                     return
                 self._manager.delete(step)
+            self._manager.wait_until_finished()
+            self._saving = step
             self._manager.save(
                 step,
                 args=ocp.args.Composite(
@@ -131,17 +137,43 @@ class Checkpoints:
         with _full_disk_is_bad_input(self.directory):
             self._manager.wait_until_finished()
 
-    def _open(self, create: bool = False) -> None:
+    def _open(self, write: bool) -> None:
+        # Only who writes may sweep up half-written folders: to a reader, they may be a save that
+        # a running training is about to finish.
         self._manager = ocp.CheckpointManager(
             self.directory,
             item_handlers={
                 "state": ocp.StandardCheckpointHandler(),
                 "frozen": ocp.JsonCheckpointHandler(),
             },
-            options=ocp.CheckpointManagerOptions(max_to_keep=self._keep, create=create),
+            options=ocp.CheckpointManagerOptions(
+                max_to_keep=self._keep,
+                create=write,
+                cleanup_tmp_directories=write,
+                async_options=ocp.AsyncOptions(post_finalization_callback=self._seal),
+            ),
         )
 
+    def _seal(self) -> None:
+        """Writes every file's hash into the checkpoint just before its name becomes final.
+
+        Forced: a flipped bit in an array passes tensorstore unseen, and a torn file makes it print
+        pages of internals.
+        """
+        if jax.process_index() == 0:
+            (folder,) = self.directory.glob(f"{self._saving}.*")
+            # orbax still writes to its own note at the top, so only the items are sealed.
+            files = [path for path in folder.glob("*/**/*") if path.is_file()]
+            seal = {str(path.relative_to(folder)): _sha256(path) for path in sorted(files)}
+            (folder / _SEAL).write_text(json.dumps(seal, indent=1))
+
+    def _check_seal(self, folder: pathlib.Path) -> None:
+        for name, digest in json.loads((folder / _SEAL).read_text()).items():
+            if _sha256(folder / name) != digest:
+                raise ValueError(f"{name} is not as it was written")
+
     def _read(self, step: int, abstract_state: Any) -> tuple[Any, dict[str, str]]:
+        self._check_seal(self.directory / str(step))
         saved = _shapes(self._manager.item_metadata(step)["state"].tree)
         wanted = _shapes(jax.eval_shape(_without_keys, abstract_state))
         if saved != wanted:
@@ -160,15 +192,12 @@ class Checkpoints:
 
     def _set_broken_aside(self) -> None:
         # orbax would refuse every save of an earlier step than one that is there.
-        if not self._broken:
-            return
-        if jax.process_index() == 0:
+        if self._broken and jax.process_index() == 0:
             for step in self._broken:
                 folder = self.directory / str(step)
                 folder.rename(folder.with_name(f"broken_{step}"))
         ocp.multihost.sync_global_processes("broken checkpoints set aside")
         self._broken.clear()
-        self._manager.reload()
 
 
 def _without_keys(state: Any) -> Any:
@@ -201,6 +230,11 @@ def _differences(saved: dict[str, Any], wanted: dict[str, Any]) -> str:
     if len(names) > len(shown):
         shown.append(f"and {len(names) - len(shown)} more")
     return "; ".join(shown)
+
+
+def _sha256(path: pathlib.Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _first_line(error: Exception) -> str:

@@ -93,6 +93,10 @@ class Summaries:
         """Writes numbers that differ from run to run, to TensorBoard alone."""
         self._tensorboard.write_scalars(step, dict(values))
 
+    def evaluation(self, step: int, values: Mapping[str, float]) -> None:
+        """Writes what an evaluation measured, to TensorBoard: its own file has the table."""
+        self._tensorboard.write_scalars(step, dict(values))
+
     def images(self, step: int, pictures: Mapping[str, np.ndarray]) -> None:
         """Writes pictures, uint8 `[H, W, 3]` by name."""
         self._tensorboard.write_images(step, pictures)
