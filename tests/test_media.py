@@ -1,0 +1,83 @@
+import io
+import os
+
+import imageio_ffmpeg
+import numpy as np
+import pytest
+from PIL import Image
+
+from fevgan_jax import media
+
+
+@pytest.fixture
+def ramp():
+    """A video whose frames differ and whose colours are smooth, `[5, 20, 30, 3]`."""
+    time, y, x = np.meshgrid(np.arange(5), np.arange(20), np.arange(30), indexing="ij")
+    return np.stack([8 * x, 12 * y, 40 * time], axis=-1).astype(np.uint8)
+
+
+def _frames_of_gif(content):
+    image = Image.open(io.BytesIO(content))
+    frames = []
+    for number in range(image.n_frames):
+        image.seek(number)
+        frames.append(np.asarray(image.convert("RGB")))
+    return image, np.stack(frames)
+
+
+def test_gif_plays_every_frame_for_ever(ramp):
+    image, frames = _frames_of_gif(media.gif(ramp, fps=25))
+    assert frames.shape == ramp.shape
+    assert image.info["loop"] == 0
+    assert image.info["duration"] == 40
+
+
+def test_gif_keeps_the_colours(ramp):
+    _, frames = _frames_of_gif(media.gif(ramp))
+    assert np.abs(frames.astype(int) - ramp).mean() < 4
+
+
+def test_gif_keeps_its_background_still(ramp):
+    ramp[:, :10] = 0
+    _, frames = _frames_of_gif(media.gif(ramp))
+    assert (frames[:, :10] == 0).all()
+
+
+def test_png_is_lossless(ramp):
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(media.png(ramp[3])))), ramp[3])
+
+
+def test_enlarging_keeps_the_picture(ramp):
+    large = media.enlarge(ramp, 3)
+    assert large.shape == (5, 60, 90, 3)
+    np.testing.assert_allclose(large[:, 1::3, 1::3].astype(int), ramp, atol=12)
+
+
+@pytest.mark.parametrize(("height", "width"), [(40, 60), (39, 59)])
+def test_mp4_shows_the_video(tmp_path, ramp, height, width):
+    frames = media.enlarge(ramp, 2)[:, :height, :width]
+    path = tmp_path / "new" / "clip.mp4"
+    media.write_mp4(path, frames, fps=25)
+    assert os.listdir(path.parent) == ["clip.mp4"]
+    reader = imageio_ffmpeg.read_frames(str(path))
+    about = next(reader)
+    shown = np.stack([np.frombuffer(frame, np.uint8).reshape(40, 60, 3) for frame in reader])
+    assert about["pix_fmt"].startswith("yuv420p")
+    assert about["fps"] == 25
+    assert len(shown) == 5
+    assert np.abs(shown[:, :height, :width].astype(int) - frames).mean() < 8
+
+
+def test_strip_goes_from_the_first_frame_to_the_last(ramp):
+    row = media.strip(ramp, count=3)
+    np.testing.assert_array_equal(row, np.concatenate([ramp[0], ramp[2], ramp[4]], axis=1))
+    assert media.strip(ramp, count=8).shape == (20, 5 * 30, 3)
+
+
+def test_grid_sets_pictures_and_videos_in_place(ramp):
+    sheet = media.grid([[ramp, ramp + 1], [ramp + 2]], gap=2)
+    assert sheet.shape == (5, 42, 62, 3)
+    np.testing.assert_array_equal(sheet[:, :20, 32:], ramp + 1)
+    np.testing.assert_array_equal(sheet[:, 22:, :30], ramp + 2)
+    assert not sheet[:, 22:, 30:].any()
+    assert media.grid([[ramp[0]]]).shape == (20, 30, 3)
