@@ -1,0 +1,115 @@
+"""FEV-GAN (paper, section 3): a photo and an expression's label become 32 frames.
+
+The generator joins what a frozen face recogniser sees in the photo (E_id, given as
+`condition["identity"]`), what its own encoder sees (E_s) and the label, and unfolds that code into
+a video; the discriminator judges the whole video with the label beside every pixel.
+The ablations are data: `encoder_features=()` leaves E_s out, a condition without `identity` E_id.
+"""
+
+from collections.abc import Mapping
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from fevgan_jax.models.layers import Conv, ConvTranspose, batch_norm
+
+CODE_SIDE = 4  # paper: the code is a 4x4 grid
+
+
+class Generator(nn.Module):
+    """E_s and the decoder.
+
+    Attributes:
+      num_classes: number of expressions.
+      encoder_features: E_s's widths; () leaves E_s out.
+      decoder_features: the decoder's widths before the video's three channels.
+    """
+
+    num_classes: int = 6  # paper
+    encoder_features: tuple[int, ...] = (64, 128, 256, 512)  # paper: 512 maps; the rest a choice
+    decoder_features: tuple[int, ...] = (1024, 512, 256, 128)  # forced: VGAN's conditional model
+
+    @nn.compact
+    def __call__(self, condition: Mapping[str, jax.Array], *, train: bool) -> dict[str, jax.Array]:
+        """Generates a video.
+
+        Args:
+          condition: `image` `[B, 64, 64, 3]` in [-1, 1], `label` `[B]` int32 and, unless E_id is
+            left out, `identity` `[B, 4, 4, D]` at unit scale.
+          train: BatchNorm uses the batch's statistics and moves its averages.
+
+        Returns:
+          `video` `[B, 32, 64, 64, 3]` in [-1, 1].
+        """
+        parts = [condition["identity"]] if "identity" in condition else []
+        if self.encoder_features:
+            parts.append(self._encode(condition["image"], train))
+        parts.append(tile_label(condition["label"], self.num_classes, (CODE_SIDE, CODE_SIDE)))
+        code = jnp.concatenate(parts, axis=-1)[:, None]
+
+        first, *rest = self.decoder_features
+        x = ConvTranspose(first, (2, 1, 1), use_bias=False, name="decoder_0")(code)
+        x = nn.relu(batch_norm(train=train, name="decoder_norm_0")(x))
+        for i, features in enumerate(rest, start=1):
+            x = _double(features, use_bias=False, name=f"decoder_{i}")(x)
+            x = nn.relu(batch_norm(train=train, name=f"decoder_norm_{i}")(x))
+        video = _double(3, use_bias=True, name="video")(x)
+        return {"video": nn.tanh(video)}  # forced: the range of the photos
+
+    def _encode(self, image: jax.Array, train: bool) -> jax.Array:
+        x = image
+        for i, features in enumerate(self.encoder_features):
+            x = Conv(features, (4, 4), (2, 2), (1, 1), use_bias=False, name=f"encoder_{i}")(x)
+            x = nn.relu(batch_norm(train=train, name=f"encoder_norm_{i}")(x))  # paper
+        return x
+
+
+class Discriminator(nn.Module):
+    """Five 3D convolutions on the video and its label, to one logit.
+
+    Attributes:
+      num_classes: number of expressions.
+      features: widths of the first four layers.
+    """
+
+    num_classes: int = 6  # paper
+    features: tuple[int, ...] = (64, 128, 256, 512)  # choice: VGAN's
+
+    @nn.compact
+    def __call__(
+        self, video: jax.Array, condition: Mapping[str, jax.Array], *, train: bool
+    ) -> dict[str, jax.Array]:
+        """Judges a video.
+
+        Args:
+          video: `[B, 32, 64, 64, 3]` in [-1, 1].
+          condition: `label` `[B]` int32.
+          train: BatchNorm uses the batch's statistics and moves its averages.
+
+        Returns:
+          `real_fake` `[B]`, a logit: positive is real.
+        """
+        label = tile_label(condition["label"], self.num_classes, video.shape[1:4])
+        x = jnp.concatenate([video, label], axis=-1)
+        for i, features in enumerate(self.features):
+            follows = i > 0  # paper: BatchNorm except at the input layer
+            x = Conv(
+                features, (4, 4, 4), (2, 2, 2), (1, 1, 1), use_bias=not follows, name=f"layer_{i}"
+            )(x)
+            if follows:
+                x = batch_norm(train=train, name=f"norm_{i}")(x)
+            x = nn.leaky_relu(x, 0.2)  # choice: DCGAN's slope
+        logit = Conv(1, (2, 4, 4), name="logit")(x)
+        return {"real_fake": logit.reshape(logit.shape[0], -1).mean(axis=-1)}
+
+
+def tile_label(label: jax.Array, num_classes: int, sides: tuple[int, ...]) -> jax.Array:
+    """One-hot labels `[B]` at every position of a grid: `[B, *sides, num_classes]`."""
+    one_hot = jax.nn.one_hot(label, num_classes)
+    one_hot = one_hot.reshape(-1, *(1 for _ in sides), num_classes)
+    return jnp.broadcast_to(one_hot, (one_hot.shape[0], *sides, num_classes))
+
+
+def _double(features: int, *, use_bias: bool, name: str) -> ConvTranspose:
+    return ConvTranspose(features, (4, 4, 4), (2, 2, 2), (1, 1, 1), use_bias=use_bias, name=name)

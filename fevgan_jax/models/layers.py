@@ -1,0 +1,117 @@
+"""The layers every family is built from.
+
+Kernels are drawn from N(0, 0.02), BatchNorm's scales from N(1, 0.02). Parameters have the same
+names and shapes under every lowering, so a checkpoint moves between machines.
+"""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from fevgan_jax.models.convolutions import convolve, transposed_convolve
+
+STDDEV = 0.02  # choice: DCGAN's; the paper says Gaussian with mean 0, VGAN takes 0.01
+
+
+def batch_norm(*, train: bool, name: str | None = None) -> nn.BatchNorm:
+    """BatchNorm with the project's constants; its averages live in `batch_stats`.
+
+    It has no `axis_name`: under a global-view `jax.jit` its statistics are the global batch's.
+
+    Args:
+      train: normalise by the batch and move the averages, or use the averages alone.
+      name: the layer's name.
+    """
+    return nn.BatchNorm(
+        use_running_average=not train,
+        momentum=0.9,  # choice: the running averages' decay
+        epsilon=1e-5,  # choice: the usual one
+        scale_init=_around_one,
+        name=name,
+    )
+
+
+def _around_one(key, shape, dtype=jnp.float32):
+    return 1.0 + STDDEV * jax.random.normal(key, shape, dtype)
+
+
+class Conv(nn.Module):
+    """A 2D or 3D convolution, channels last.
+
+    Attributes:
+      features: output channels.
+      kernel_size: two or three sides; as many as the input has between batch and channels.
+      strides: as many; all ones when None.
+      padding: zeros on each side, as many; none when None. Kernel 4, stride 2, padding 1 halves.
+      use_bias: False where BatchNorm follows, whose own bias does its work.
+      stddev: of the kernel's initial N(0, stddev).
+      lowering: "auto", "native" or "product", see `fevgan_jax.models.convolutions`.
+    """
+
+    features: int
+    kernel_size: tuple[int, ...]
+    strides: tuple[int, ...] | None = None
+    padding: tuple[int, ...] | None = None
+    use_bias: bool = True
+    stddev: float = STDDEV
+    lowering: str = "auto"
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Maps `[B, (T,) H, W, C]` to `[B, (T',) H', W', features]`."""
+        shape = (*self.kernel_size, x.shape[-1], self.features)
+        kernel = self.param("kernel", nn.initializers.normal(self.stddev), shape)
+        x = _on_three_sides(convolve, self, x, kernel)
+        return x + _bias(self) if self.use_bias else x
+
+
+class ConvTranspose(nn.Module):
+    """A 2D or 3D transposed convolution, channels last.
+
+    Attributes:
+      features: output channels.
+      kernel_size: two or three sides; as many as the input has between batch and channels.
+      strides: as many; all ones when None.
+      padding: rows cut from each side, as many; none when None. Kernel 4, stride 2, padding 1
+        doubles.
+      use_bias: False where BatchNorm follows, whose own bias does its work.
+      stddev: of the kernel's initial N(0, stddev).
+      lowering: "auto", "native" or "product", see `fevgan_jax.models.convolutions`.
+    """
+
+    features: int
+    kernel_size: tuple[int, ...]
+    strides: tuple[int, ...] | None = None
+    padding: tuple[int, ...] | None = None
+    use_bias: bool = True
+    stddev: float = STDDEV
+    lowering: str = "auto"
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Maps `[B, (T,) H, W, C]` to `[B, (T',) H', W', features]`."""
+        # The kernel of the convolution that this one is the adjoint of: output channels first.
+        shape = (*self.kernel_size, self.features, x.shape[-1])
+        kernel = self.param("kernel", nn.initializers.normal(self.stddev), shape)
+        x = _on_three_sides(transposed_convolve, self, x, kernel)
+        return x + _bias(self) if self.use_bias else x
+
+
+def _bias(layer: Conv | ConvTranspose) -> jax.Array:
+    return layer.param("bias", nn.initializers.zeros_init(), (layer.features,))
+
+
+def _on_three_sides(operation, layer: Conv | ConvTranspose, x, kernel) -> jax.Array:
+    """Runs a 3D operation as it is, and a 2D one on a single frame."""
+    sides = len(layer.kernel_size)
+    strides = layer.strides or (1,) * sides
+    padding = layer.padding or (0,) * sides
+    if not sides == x.ndim - 2 == len(strides) == len(padding):
+        raise ValueError(
+            f"{type(layer).__name__} {layer.name!r}: kernel_size {layer.kernel_size}, strides "
+            f"{strides} and padding {padding} must fit the {x.ndim - 2} sides of {x.shape}."
+        )
+    if sides == 3:
+        return operation(x, kernel, strides, padding, layer.lowering)
+    frame = operation(x[:, None], kernel[None], (1, *strides), (0, *padding), layer.lowering)
+    return frame[:, 0]

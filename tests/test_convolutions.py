@@ -1,0 +1,71 @@
+"""Convolutions: the CPU's form equals XLA's own, forward and both gradients."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from fevgan_jax.models import convolutions
+
+CASES = [
+    # batch, (T, H, W), channels in, channels out, kernel, strides, padding
+    (1, (4, 8, 8), 3, 5, (4, 4, 4), (2, 2, 2), (1, 1, 1)),
+    (2, (2, 4, 4), 9, 7, (4, 4, 4), (2, 2, 2), (1, 1, 1)),
+    (2, (2, 4, 4), 6, 1, (2, 4, 4), (1, 1, 1), (0, 0, 0)),
+    (2, (6, 5, 5), 3, 4, (3, 1, 1), (2, 1, 1), (1, 0, 0)),
+    (1, (4, 8, 6), 3, 4, (1, 4, 4), (1, 2, 2), (0, 1, 1)),
+    (1, (5, 6, 7), 2, 3, (3, 3, 3), (1, 1, 1), (1, 1, 1)),
+    (2, (7, 9, 8), 2, 3, (3, 5, 4), (2, 3, 2), (1, 2, 0)),
+    (2, (2, 4, 4), 11, 5, (2, 1, 1), (1, 1, 1), (0, 0, 0)),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_convolve_equals_native_with_both_gradients(case):
+    batch, sides, channels, features, size, strides, padding = case
+    grid, kernel = _draw((batch, *sides, channels)), _draw((*size, channels, features))
+    _assert_same(convolutions.convolve, grid, kernel, strides, padding)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_transposed_convolve_equals_native_with_both_gradients(case):
+    batch, sides, channels, features, size, strides, padding = case
+    grid, kernel = _draw((batch, *sides, channels)), _draw((*size, features, channels))
+    _assert_same(convolutions.transposed_convolve, grid, kernel, strides, padding)
+
+
+def test_transposed_is_the_adjoint():
+    grid, kernel = _draw((1, 8, 8, 8, 3)), _draw((4, 4, 4, 3, 2))
+    settings = ((2, 2, 2), (1, 1, 1))
+    small = convolutions.convolve(grid, kernel, *settings)
+    other = _draw(small.shape, seed=1)
+    back = convolutions.transposed_convolve(other, kernel, *settings)
+    assert back.shape == grid.shape
+    np.testing.assert_allclose(jnp.vdot(small, other), jnp.vdot(grid, back), rtol=1e-4)
+
+
+def test_unknown_lowering_is_refused():
+    with pytest.raises(ValueError, match="quick"):
+        convolutions.convolve(
+            _draw((1, 2, 2, 2, 1)), _draw((1, 1, 1, 1, 1)), (1, 1, 1), (0, 0, 0), "quick"
+        )
+
+
+def _draw(shape, seed=0):
+    return jnp.asarray(np.random.default_rng(seed).standard_normal(shape), jnp.float32)
+
+
+def _assert_same(operation, grid, kernel, strides, padding):
+    """Compares values and pulled-back gradients of the two lowerings."""
+
+    def run(lowering):
+        value, pull = jax.vjp(
+            lambda grid, kernel: operation(grid, kernel, strides, padding, lowering), grid, kernel
+        )
+        return value, *pull(_draw(value.shape, seed=1))
+
+    for native, product in zip(run("native"), run("product"), strict=True):
+        assert native.shape == product.shape
+        # float32 sums of a few hundred terms, in another order
+        scale = float(jnp.abs(native).max())
+        np.testing.assert_allclose(product, native, atol=1e-5 * scale)
