@@ -40,7 +40,7 @@ class TinyClips(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             yield (
                 clip,
                 {
-                    "video": np.full((FRAMES, SIZE, SIZE, 3), 10 * number, np.uint8),
+                    "video": np.full((FRAMES, SIZE, SIZE, 3), 10 * number % 256, np.uint8),
                     "mask": np.full((FRAMES, SIZE, SIZE, 1), 255, np.uint8),
                     "landmarks": np.full((FRAMES, 68, 2), number, np.float32),
                     "label": label,
