@@ -105,6 +105,20 @@ def test_processes_join_to_the_same_batch(source, monkeypatch):
     assert [first + second for first, second in zip(*parts, strict=True)] == whole
 
 
+def test_a_small_set_is_decoded_once(source, monkeypatch):
+    read, original = [], pipeline._read_arrays
+    monkeypatch.setattr(
+        pipeline,
+        "_read_arrays",
+        lambda source, index: read.append(index) or original(source, index),
+    )
+    kept = _numbers(_batches(source, 6, cache_bytes=10**9))
+    assert len(read) <= 2 * CLIPS
+    read.clear()
+    assert _numbers(_batches(source, 6, cache_bytes=0)) == kept
+    assert len(read) >= 6 * 8
+
+
 def test_evaluation_sees_each_clip_once(source):
     seen = []
     batches = list(pipeline.eval_batches(source, batch_size=8, mesh=sharding.make_mesh()))

@@ -104,13 +104,6 @@ class Source:
                 f"({_first_line(error)}): delete that folder and prepare the set again."
             ) from error
 
-    def __getstate__(self) -> dict[str, str]:
-        # A reading process opens its own files.
-        return {"builder_dir": self.builder_dir, "split": self.split}
-
-    def __setstate__(self, state: dict[str, str]) -> None:
-        self.__dict__.update(state)
-
 
 def open_source(data_dir: str, dataset: str, split: str) -> Source:
     """Opens a prepared set from its files alone; the code that built it is not needed.
@@ -154,8 +147,8 @@ def train_batches(
     seed: int,
     start_step: int,
     mesh: Mesh,
-    num_workers: int = 0,
     prefetch: int = 2,
+    cache_bytes: int = 2**31,
 ) -> Iterator[dict[str, jax.Array]]:
     """Endless shuffled batches; the one of step s is a pure function of `seed` and s.
 
@@ -168,8 +161,9 @@ def train_batches(
       seed: of the shuffle; every pass over the data has its own order.
       start_step: the step of the first batch given.
       mesh: from `sharding.make_mesh`.
-      num_workers: reading processes; 0 reads in threads of this one.
       prefetch: batches held ready, on the host and again on the devices.
+      cache_bytes: a set that is no larger once decoded stays in memory, so that each clip is
+        decoded once; the papers' sets fit. A larger one is decoded anew every time.
 
     Yields:
       `ARRAYS` as global arrays `[B, ...]` sharded along `data`.
@@ -177,22 +171,24 @@ def train_batches(
     rows = sharding.local_rows(batch_size, mesh)
     shuffled = grain.MapDataset.range(len(source)).seed(seed).shuffle().repeat()
 
+    read = functools.partial(_read_arrays, source)
+    if len(source) * sum(array.nbytes for array in read(0).values()) <= cache_bytes:
+        read = functools.cache(read)
+
     def clip(position: int) -> dict[str, np.ndarray]:
         step, row = divmod(position, len(rows))
-        return _arrays(source[shuffled[step * batch_size + rows[row]]])
+        return read(shuffled[step * batch_size + rows[row]])
 
-    # Batches are made before the data set becomes an iterator: each is then one element, whole in
-    # whatever thread or process reads it, and their order does not depend on how many there are.
+    # Batches are made before the data set becomes an iterator: each is then one element, and their
+    # order does not depend on how many threads read.
     batches = (
         grain.MapDataset.range(start_step * len(rows), sys.maxsize)
         .map(clip)
         .batch(len(rows))
         .to_iter_dataset(grain.ReadOptions(_READ_THREADS, max(prefetch, _READ_THREADS)))
+        .map(lambda batch: sharding.to_global(batch, mesh))
     )
-    if num_workers:
-        batches = batches.mp_prefetch(grain.MultiprocessingOptions(num_workers, prefetch))
-    on_devices = batches.map(lambda batch: sharding.to_global(batch, mesh))
-    return iter(ThreadPrefetchIterDataset(on_devices, prefetch_buffer_size=prefetch))
+    return iter(ThreadPrefetchIterDataset(batches, prefetch_buffer_size=prefetch))
 
 
 class EvalBatch(NamedTuple):
@@ -226,7 +222,7 @@ def eval_batches(source: Source, *, batch_size: int, mesh: Mesh) -> Iterator[Eva
     positions = [start + row for start in starts for row in rows]
     batches = (
         grain.MapDataset.source(positions)
-        .map(lambda position: _arrays(source[min(position, last)]))
+        .map(lambda position: _read_arrays(source, min(position, last)))
         .batch(len(rows))
         .to_iter_dataset(grain.ReadOptions(_READ_THREADS, _READ_THREADS))
     )
@@ -239,7 +235,8 @@ def eval_batches(source: Source, *, batch_size: int, mesh: Mesh) -> Iterator[Eva
         )
 
 
-def _arrays(clip: dict[str, np.ndarray | str]) -> dict[str, np.ndarray]:
+def _read_arrays(source: Source, index: int) -> dict[str, np.ndarray]:
+    clip = source[index]
     return {name: clip[name] for name in ARRAYS}
 
 
