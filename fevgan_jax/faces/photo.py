@@ -1,0 +1,87 @@
+"""From a user's photo to the crop that a generator takes."""
+
+import os
+import warnings
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from fevgan_jax.errors import UserError
+from fevgan_jax.faces import crop, detect
+
+# Enough for a crop of 64 or 128 pixels, and the search takes a tenth of a second.
+_LONGEST_SIDE = 1024
+
+
+def read(path: str | os.PathLike) -> np.ndarray:
+    """Reads a picture of any common kind: grey, 16 bit, palette, transparent, turned or animated.
+
+    Args:
+      path: The file. Transparent parts become black; of an animation the first frame is taken;
+        a camera's note on which way is up is obeyed.
+
+    Returns:
+      uint8 `[H, W, 3]` RGB.
+
+    Raises:
+      UserError: The file is missing, no picture, broken, or beyond any photo's size.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Below Pillow's hard limit a large photo is welcome.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                return _to_rgb(ImageOps.exif_transpose(image))
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: there is no such photo; check the path.") from error
+    except IsADirectoryError as error:
+        raise UserError(f"{path} is a folder; give one photo in it.") from error
+    except Image.DecompressionBombError as error:
+        raise UserError(f"{path} has too many pixels for a photo; give a smaller one.") from error
+    except UnidentifiedImageError as error:
+        raise UserError(f"{path} is no picture; give a JPEG or PNG photo.") from error
+    # Pillow's readers raise these and others on files that are cut off or spoiled.
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise UserError(f"{path} cannot be read ({error}); save it anew as JPEG or PNG.") from error
+
+
+def _to_rgb(image: Image.Image) -> np.ndarray:
+    if image.mode.startswith("I"):
+        # 16-bit grey; Pillow's own conversion would clip it at 255.
+        grey = (np.asarray(image, np.uint32) >> 8).clip(0, 255).astype(np.uint8)
+        return np.repeat(grey[..., None], 3, axis=-1)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image)
+    return np.asarray(image.convert("RGB"))
+
+
+def prepare_photo(path: str | os.PathLike, image_size: int = 64) -> np.ndarray:
+    """Finds the one face in a photo and crops it as the training clips are cropped.
+
+    Args:
+      path: The photo. One that is `image_size` x `image_size` already is taken for a finished crop
+        and comes back as it is; dlib is not needed then.
+      image_size: Side of the crop.
+
+    Returns:
+      uint8 `[image_size, image_size, 3]`, an aligned face oval on black.
+
+    Raises:
+      UserError: The file cannot be read, or shows no face, or more than one.
+    """
+    image = read(path)
+    if image.shape[:2] == (image_size, image_size):
+        return image
+    small = Image.fromarray(image)
+    small.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
+    image = np.asarray(small)
+    faces = detect.landmarks(image)
+    if not faces:
+        raise UserError(
+            f"{path}: no face was found; give a sharp, upright, frontal photo in which the face "
+            "is large."
+        )
+    if len(faces) > 1:
+        raise UserError(f"{path} shows {len(faces)} faces; cut it to one of them.")
+    return crop.face(image, faces[0], crop.align(faces[0], image_size), image_size)
