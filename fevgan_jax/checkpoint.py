@@ -1,17 +1,16 @@
 """Checkpoints of a run; the only file that knows orbax."""
 
-import contextlib
 import hashlib
 import json
 import os
 import pathlib
-from collections.abc import Iterator
 from typing import Any
 
 import jax
 import orbax.checkpoint as ocp
 from absl import logging
 
+from fevgan_jax.disk import full_disk_is_bad_input
 from fevgan_jax.errors import UserError
 
 _SEAL = "sha256.json"
@@ -48,7 +47,7 @@ class Checkpoints:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        with _full_disk_is_bad_input(self.directory):
+        with full_disk_is_bad_input(self.directory):
             self._manager.close()
 
     @property
@@ -70,7 +69,7 @@ class Checkpoints:
         Raises:
           UserError: the disk is full (this save, or the one before it).
         """
-        with _full_disk_is_bad_input(self.directory):
+        with full_disk_is_bad_input(self.directory):
             if self._saving is None:
                 self._manager.close()
                 self._set_broken_aside()
@@ -134,7 +133,7 @@ class Checkpoints:
 
     def wait(self) -> None:
         """Returns when every started save is on the disk."""
-        with _full_disk_is_bad_input(self.directory):
+        with full_disk_is_bad_input(self.directory):
             self._manager.wait_until_finished()
 
     def _open(self, write: bool) -> None:
@@ -239,17 +238,3 @@ def _sha256(path: pathlib.Path) -> str:
 
 def _first_line(error: Exception) -> str:
     return next(iter(str(error).strip().splitlines()), "")
-
-
-@contextlib.contextmanager
-def _full_disk_is_bad_input(directory: pathlib.Path) -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        # tensorstore says a full disk in its own words, as a ValueError.
-        if "No space left on device" not in str(error):
-            raise
-        raise UserError(
-            f"the disk of {directory} is full: free space and run the same command again; it goes "
-            "on from the last whole checkpoint."
-        ) from error

@@ -5,15 +5,19 @@ written beside its place and renamed: it is there whole or not at all, and the s
 again does nothing.
 """
 
+import contextlib
+import fcntl
 import importlib
 import pathlib
 import pkgutil
 import shutil
+from collections.abc import Iterator
 
 import tensorflow_datasets as tfds
 from absl import flags, logging
 
 from fevgan_jax import cli, tfds_builders
+from fevgan_jax.disk import full_disk_is_bad_input
 from fevgan_jax.errors import UserError
 
 
@@ -30,26 +34,28 @@ def prepare(dataset: str, data_dir: str, raw_dir: str | None = None) -> str:
       The folder of the prepared set.
 
     Raises:
-      UserError: there is no such set or variant, or it needs a `raw_dir`.
+      UserError: there is no such set or variant, it needs a `raw_dir`, or `data_dir` is no place
+        to write to.
     """
     root = pathlib.Path(data_dir).expanduser()
     builder = _builder(dataset, root)
     place = pathlib.Path(builder.data_dir)
-    if place.exists():
-        logging.info("%s is already prepared: %s", dataset, place)
-        return str(place)
-    if builder.MANUAL_DOWNLOAD_INSTRUCTIONS and raw_dir is None:
-        raise UserError(
-            f"{dataset} is made from files that you have to bring: give their folder as --raw_dir. "
-            f"{' '.join(builder.MANUAL_DOWNLOAD_INSTRUCTIONS.split())}"
-        )
-    _sweep(place)
-    options = tfds.download.DownloadConfig(manual_dir=raw_dir)
-    builder.download_and_prepare(
-        download_dir=root / "downloads", download_config=options, file_format="array_record"
-    )
-    sizes = {name: split.num_examples for name, split in builder.info.splits.items()}
-    logging.info("%s is prepared in %s: %s", dataset, place, sizes)
+    if not place.exists():
+        if builder.MANUAL_DOWNLOAD_INSTRUCTIONS and raw_dir is None:
+            raise UserError(
+                f"{dataset} is made from files that you have to bring: give their folder as "
+                f"--raw_dir. {' '.join(builder.MANUAL_DOWNLOAD_INSTRUCTIONS.split())}"
+            )
+        with _alone(root), full_disk_is_bad_input(root):
+            _sweep(place)
+            _announce(builder)
+            builder.download_and_prepare(
+                download_dir=root / "downloads",
+                download_config=tfds.download.DownloadConfig(manual_dir=raw_dir),
+                file_format="array_record",
+            )
+    clips = {name: split.num_examples for name, split in builder.info.splits.items()}
+    logging.info("%s is prepared in %s: %s", dataset, place, clips)
     return str(place)
 
 
@@ -67,6 +73,31 @@ def _builder(dataset: str, root: pathlib.Path) -> tfds.core.DatasetBuilder:
         choices = ", ".join(f"{name}/{each}" for each in variants) or name
         raise UserError(f"there is no data set {dataset!r}: --dataset is one of {choices}.")
     return builder(data_dir=root, config=variant or None)
+
+
+@contextlib.contextmanager
+def _alone(root: pathlib.Path) -> Iterator[None]:
+    """Waits until no other `prepare` works in this folder: it could be making the same set."""
+    with contextlib.ExitStack() as held:
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            lock = held.enter_context(open(root / ".prepare.lock", "w"))
+        except OSError as error:
+            raise UserError(
+                f"cannot write to {root} ({error.strerror}): give a --data_dir that you may write "
+                "to."
+            ) from error
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _announce(builder: tfds.core.DatasetBuilder) -> None:
+    """Tells TFDS how many clips the set will have, if the builder knows: its bar gets an ETA."""
+    splits = [
+        tfds.core.SplitInfo(name=name, shard_lengths=[count], num_bytes=0)
+        for name, count in getattr(builder, "num_clips", dict)().items()
+    ]
+    builder.info.set_splits(tfds.core.splits.SplitDict(splits))
 
 
 def _sweep(place: pathlib.Path) -> None:
