@@ -111,4 +111,4 @@ if __name__ == "__main__":
     _DATASET = flags.DEFINE_string("dataset", None, "the set, as name/variant", required=True)
     _DATA_DIR = flags.DEFINE_string("data_dir", None, "where prepared sets are kept", required=True)
     _RAW_DIR = flags.DEFINE_string("raw_dir", None, "the original files, for a set made from files")
-    cli.run(lambda: prepare(_DATASET.value, _DATA_DIR.value, _RAW_DIR.value))
+    cli.run(lambda: print(prepare(_DATASET.value, _DATA_DIR.value, _RAW_DIR.value)))

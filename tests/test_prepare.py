@@ -30,6 +30,11 @@ def known_sets(tmp_path, monkeypatch):
     )
 
 
+def _run(program, *arguments):
+    command = [sys.executable, "-c", textwrap.dedent(program), *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
 def _leftovers(data_dir):
     return [path for path in data_dir.rglob("*") if "incomplete" in path.name]
 
@@ -105,7 +110,8 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path, monkeypatch):
 
 
 def test_a_killed_run_is_swept_up_by_the_next(tmp_path):
-    program = textwrap.dedent("""
+    done = _run(
+        """
         import os, signal, sys
         from fevgan_jax import prepare, tfds_builders
         from tests import tiny_clips
@@ -117,9 +123,9 @@ def test_a_killed_run_is_swept_up_by_the_next(tmp_path):
         tfds_builders.__path__.append(sys.argv[1] + "/builders")
         tiny_clips.TinyClips._generate_examples = die
         prepare.prepare("tiny_clips/demo", sys.argv[1])
-    """)
-    command = [sys.executable, "-c", program, str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        """,
+        tmp_path,
+    )
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert _leftovers(tmp_path)
     with pytest.raises(UserError, match="no prepared set"):
@@ -141,3 +147,20 @@ def test_two_at_once_make_one_set(tmp_path):
     assert len(made) == 2
     assert made[0] == made[1]
     assert not _leftovers(tmp_path)
+
+
+def test_the_command_prints_the_folder(tmp_path):
+    done = _run(
+        """
+        import runpy, sys
+        from fevgan_jax import tfds_builders
+
+        tfds_builders.__path__.append(sys.argv.pop(1) + "/builders")
+        runpy.run_module("fevgan_jax.prepare", run_name="__main__", alter_sys=True)
+        """,
+        tmp_path,
+        "--dataset=tiny_clips/demo",
+        f"--data_dir={tmp_path}",
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == f"{tmp_path}/tiny_clips/demo/1.0.0"
