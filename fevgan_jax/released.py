@@ -18,21 +18,24 @@ from absl import flags
 
 from fevgan_jax import cli, trained
 from fevgan_jax.errors import UserError
+from fevgan_jax.files import write_atomic
 from fevgan_jax.state import TrainState, sampling_variables
+from fevgan_jax.workdir import plain
 
 ASSETS = pathlib.Path(__file__).parent / "assets"
 
 
-def export(state: TrainState, config_dir: str | os.PathLike, output: str | os.PathLike) -> None:
-    """Writes `weights.msgpack` and copies the workdir's `config.json` and `metrics.jsonl`.
+def export(workdir: str | os.PathLike, output: str | os.PathLike) -> None:
+    """Writes `weights.msgpack`, `config.json` and `metrics.jsonl`.
 
     The generator is the one that samples: its moving average where one is kept.
 
     Args:
-      state: the trained state.
-      config_dir: the workdir it comes from.
+      workdir: the trained run.
       output: the folder to make.
     """
+    model = trained.load(workdir)
+    state, config = model.state, model.config
     sampler = sampling_variables(state)
     weights = {
         "generator": {"params": sampler["params"], "statistics": sampler["batch_stats"]},
@@ -42,11 +45,11 @@ def export(state: TrainState, config_dir: str | os.PathLike, output: str | os.Pa
         },
     }
     output = pathlib.Path(output)
-    output.mkdir(parents=True, exist_ok=True)
     narrow = jax.tree.map(lambda x: np.asarray(x, jnp.bfloat16), weights)
-    (output / "weights.msgpack").write_bytes(flax.serialization.msgpack_serialize(narrow))
-    for name in ("config.json", "metrics.jsonl"):
-        shutil.copy(pathlib.Path(config_dir) / name, output / name)
+    write_atomic(output / "weights.msgpack", flax.serialization.msgpack_serialize(narrow))
+    shutil.copy(pathlib.Path(workdir) / "metrics.jsonl", output)
+    config.data.data_dir = ""  # where one person keeps the data is nobody else's concern
+    write_atomic(output / "config.json", (json.dumps(plain(config), indent=2) + "\n").encode())
 
 
 def start_from(config: ml_collections.ConfigDict, state: TrainState) -> TrainState:
@@ -93,4 +96,4 @@ def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
 if __name__ == "__main__":
     _WORKDIR = flags.DEFINE_string("workdir", None, "the trained run", required=True)
     _OUTPUT = flags.DEFINE_string("output", None, "the folder to make", required=True)
-    cli.run(lambda: export(trained.load(_WORKDIR.value).state, _WORKDIR.value, _OUTPUT.value))
+    cli.run(lambda: export(_WORKDIR.value, _OUTPUT.value))

@@ -6,6 +6,7 @@ os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import fcntl
 import importlib
 
 import jax
@@ -13,6 +14,7 @@ import jax.numpy as jnp
 import pytest
 
 from fevgan_jax import recognizers
+from fevgan_jax.prepare import prepare
 
 
 @pytest.fixture
@@ -29,3 +31,25 @@ def random_nets(monkeypatch):
         return nets, dict.fromkeys(nets, "random weights")
 
     monkeypatch.setattr(recognizers, "load", load)
+
+
+@pytest.fixture(scope="session")
+def tiny_data(tmp_path_factory):
+    """The folder with `synthetic_faces/tiny`, rendered once for all workers."""
+    folder = _shared(tmp_path_factory)
+    with open(folder / "tiny_data.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        prepare("synthetic_faces/tiny", str(folder / "data"))
+    return folder / "data"
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory):
+    """What a command needs of its environment; commands share one compilation cache."""
+    cache = str(_shared(tmp_path_factory) / "compiled")
+    return os.environ | {"JAX_COMPILATION_CACHE_DIR": cache}
+
+
+def _shared(tmp_path_factory):
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own

@@ -1,0 +1,111 @@
+"""Makes videos of a person from one neutral photo.
+
+    python -m fevgan_jax.generate --workdir=runs/demo --photo=me.jpg --output=out
+
+Each expression gives a GIF and an MP4, and all of them one sheet of frames.
+"""
+
+import os
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+from absl import flags
+from PIL import Image, ImageDraw, ImageFont
+
+from fevgan_jax import cli, faces, media, trained
+from fevgan_jax.errors import UserError
+from fevgan_jax.files import write_atomic
+
+# Enough to look at; a 64-pixel GIF is a stamp on today's screens.
+_SIDE = 256
+_STRIP_FRAMES = 8
+
+
+def generate(
+    workdir: str | os.PathLike,
+    photo: str | os.PathLike,
+    expressions: Sequence[str] = (),
+    weights_dir: str | None = None,
+) -> dict[str, np.ndarray]:
+    """Makes one video for each expression.
+
+    Args:
+      workdir: a trained run.
+      photo: the file; a finished crop, or a photo in which the one face is found and cropped.
+      expressions: some of the run's own class names; all of them when empty.
+      weights_dir: folder of the frozen nets.
+
+    Returns:
+      uint8 `[T, H, W, 3]` by expression.
+
+    Raises:
+      UserError: the run cannot be opened, it does not know an expression, or the photo does not
+        show exactly one face.
+    """
+    model = trained.load(workdir, weights_dir)
+    known = list(model.config.data.class_names)
+    expressions = list(expressions) or known
+    for name in expressions:
+        if name not in known:
+            raise UserError(
+                f"{workdir} knows no expression {name!r}: give one of {', '.join(known)}."
+            )
+    image = faces.prepare_photo(photo, model.config.data.clip_shape[1])
+    labels = np.array([known.index(name) for name in expressions], np.int32)
+    videos = model.sample(np.broadcast_to(image, (len(labels), *image.shape)), labels)
+    return dict(zip(expressions, videos, strict=True))
+
+
+def write_outputs(
+    videos: dict[str, np.ndarray], output_dir: str | os.PathLike
+) -> list[pathlib.Path]:
+    """Writes a GIF and an MP4 of each expression, and one sheet of frames with all of them.
+
+    Args:
+      videos: uint8 `[T, H, W, 3]` by expression.
+      output_dir: The folder; it is made when it is missing, and files of these names are replaced.
+
+    Returns:
+      The files: `<expression>.gif` and `<expression>.mp4` for each, and `strip.png`.
+    """
+    folder = pathlib.Path(output_dir)
+    files = []
+    for name, frames in videos.items():
+        scale = max(1, _SIDE // frames.shape[1])
+        files += [folder / f"{name}.gif", folder / f"{name}.mp4"]
+        write_atomic(files[-2], media.gif(frames, scale=scale))
+        media.write_mp4(files[-1], frames, scale=scale)
+    files.append(folder / "strip.png")
+    write_atomic(files[-1], media.png(_labelled_strips(videos)))
+    return files
+
+
+def _labelled_strips(videos: dict[str, np.ndarray]) -> np.ndarray:
+    """One row of frames for each expression, its name to the left, uint8 `[H, W, 3]`."""
+    rows = []
+    for name, frames in videos.items():
+        strip = media.enlarge(
+            media.strip(frames, _STRIP_FRAMES), max(1, _SIDE // 2 // frames.shape[1])
+        )
+        height = len(strip)
+        label = Image.new("RGB", (height, height))
+        font = ImageFont.load_default(size=height / 7)
+        ImageDraw.Draw(label).text((height / 2, height / 2), name, font=font, anchor="mm")
+        rows.append(np.concatenate([np.asarray(label), strip], axis=1))
+    return np.concatenate(rows)
+
+
+def _main() -> None:
+    videos = generate(_WORKDIR.value, _PHOTO.value, _EXPRESSION.value, _WEIGHTS_DIR.value)
+    for path in write_outputs(videos, _OUTPUT.value):
+        print(path)
+
+
+if __name__ == "__main__":
+    _WORKDIR = flags.DEFINE_string("workdir", None, "a trained run", required=True)
+    _PHOTO = flags.DEFINE_string("photo", None, "a neutral photo of one person", required=True)
+    _EXPRESSION = flags.DEFINE_list("expression", [], "one or more; all when not given")
+    _OUTPUT = flags.DEFINE_string("output", None, "the folder of the videos", required=True)
+    _WEIGHTS_DIR = flags.DEFINE_string("weights_dir", None, "folder of the frozen nets")
+    cli.run(_main)

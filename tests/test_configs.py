@@ -1,0 +1,53 @@
+import runpy
+
+import jax
+import numpy as np
+import pytest
+
+from fevgan_jax import config_flag, recognizers
+from fevgan_jax.configs import base, mug
+from fevgan_jax.configs.ablation import without_identity_encoder, without_spatial_encoder
+from fevgan_jax.state import frozen_names
+from fevgan_jax.step import make_train_step
+from fevgan_jax.workdir import plain
+from tests import experiments
+
+
+def load(name):
+    return runpy.run_path(str(config_flag.find(name)))["get_config"]()
+
+
+@pytest.mark.parametrize("name", config_flag.shipped())
+def test_a_shipped_config_takes_two_steps(name, random_nets):
+    config = experiments.narrow(load(name))
+    frozen, _ = recognizers.load(frozen_names(config), None)
+    networks, state = experiments.start(config, frozen)
+    step = jax.jit(make_train_step(config, networks))
+    for _ in range(2):
+        state = step(state, frozen, experiments.random_batch(2))
+    values = state.metrics.compute()
+    assert all(np.isfinite(value) for value in values.values())
+    assert {f"generator_{term}" for term in config.generator_loss} <= set(values)
+
+
+@pytest.mark.parametrize("name", config_flag.shipped())
+def test_a_shipped_config_has_the_fields_of_base(name):
+    ours, theirs = plain(base.get_config()), plain(load(name))
+    assert set(theirs) == set(ours)
+    assert set(theirs["eval"]) == set(ours["eval"])
+
+
+def test_an_ablation_changes_one_field_and_keeps_the_losses():
+    full = mug.get_config()
+    for ablation, changed in (
+        (without_spatial_encoder, ("generator", "encoder_features")),
+        (without_identity_encoder, ("identity_encoder",)),
+    ):
+        config = ablation.get_config()
+        assert config.generator_loss == full.generator_loss
+        assert config.identity_loss == full.identity_loss
+        model, reference = plain(config)["model"], plain(full)["model"]
+        for field in changed[:-1]:
+            model, reference = model[field], reference[field]
+        assert model.pop(changed[-1]) != reference.pop(changed[-1])
+        assert model == reference

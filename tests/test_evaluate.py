@@ -1,0 +1,62 @@
+import json
+
+import numpy as np
+import pytest
+
+from fevgan_jax.evaluate import evaluate, table
+from fevgan_jax.train import train
+from tests import experiments
+
+
+@pytest.fixture(scope="module")
+def result(tiny_data, tmp_path_factory):
+    config = experiments.without_frozen_nets()
+    config.data.dataset = "synthetic_faces/tiny"
+    config.data.data_dir = str(tiny_data)
+    config.num_steps, config.num_samples = 1, 2
+    config.eval.max_clips = 5
+    config.eval.batch_size = 8
+    config.eval.embedder.features = "pool1"
+    config.eval.classifier_steps = 2
+    workdir = tmp_path_factory.mktemp("run")
+    train(config, workdir)
+    result = evaluate(workdir)
+    assert json.loads((workdir / "eval" / "synthetic_faces_tiny.json").read_text()) == result
+    assert (workdir / "eval" / "synthetic_faces_tiny.png").stat().st_size > 0
+    return result
+
+
+def test_a_still_picture_has_no_motion_and_the_real_clip_all_of_it(result):
+    rows = result["rows"]
+    assert rows["copy-input"]["overall"]["motion"] == pytest.approx(0.0, abs=1e-6)
+    assert rows["copy-input"]["overall"]["acd"] == pytest.approx(0.0, abs=1e-5)
+    assert rows["copy-input"]["overall"]["acd_i"] == pytest.approx(0.0, abs=1e-5)
+    assert rows["real"]["overall"]["motion"] == 1.0
+    assert rows["real"]["overall"]["ssim"] == pytest.approx(1.0)
+    assert rows["real"]["overall"]["psnr"] is None  # infinite
+    assert rows["real"]["overall"]["acd"] > 0
+
+
+def test_every_row_carries_every_metric_for_every_expression(result):
+    names = {"psnr", "psnr_face", "psnr_pooled", "psnr_pooled_face", "ssim", "ssim_face"}
+    names |= {"motion", "acd", "acd_i", "recognised"}
+    for row in result["rows"].values():
+        assert "overall" in row
+        for group in row.values():
+            assert set(group) == names
+    assert result["clips"] == 5
+
+
+def test_overall_is_the_mean_over_clips_not_over_expressions(result):
+    rows = result["rows"]["model"]
+    values = [rows[name]["psnr"] for name in rows if name != "overall"]
+    assert min(values) <= rows["overall"]["psnr"] <= max(values)
+    assert rows["overall"]["psnr_pooled"] <= rows["overall"]["psnr"] + 1e-6
+    assert np.isfinite(rows["overall"]["psnr"])
+
+
+def test_the_table_names_its_embedder_and_n(result):
+    text = table(result)
+    assert "5 clips" in text
+    assert "vgg16" in text
+    assert "copy-input" in text

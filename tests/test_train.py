@@ -1,0 +1,114 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from fevgan_jax import trained
+from fevgan_jax.errors import UserError
+from fevgan_jax.train import train
+from tests import experiments
+
+NARROW = (
+    "--config.data.dataset=synthetic_faces/tiny",
+    "--config.model.generator.encoder_features=(4,4,4,4)",
+    "--config.model.generator.decoder_features=(8,8,4,4)",
+    "--config.model.discriminator.features=(4,4,4,4)",
+    "--config.identity_loss.frames=(31,)",
+    "--config.num_samples=2",
+)
+
+
+def command(workdir, data, *more):
+    return [
+        *(sys.executable, "-m", "fevgan_jax.main", "--config=demo", f"--workdir={workdir}"),
+        *(f"--config.data.data_dir={data}", *NARROW, *more),
+    ]
+
+
+def lines(workdir):
+    path = workdir / "metrics.jsonl"
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(tiny_data, tmp_path, environment):
+    plan = ("--config.num_steps=9", "--config.log_every=2", "--config.checkpoint_every=3")
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    subprocess.run(command(whole, tiny_data, *plan), env=environment, check=True)
+
+    run = subprocess.Popen(command(killed, tiny_data, *plan), env=environment)
+    deadline = time.monotonic() + 300
+    while not (killed / "checkpoints" / "3").exists() or len(lines(killed)) < 2:
+        assert run.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    # A kill may also tear the line that is being written.
+    with open(killed / "metrics.jsonl", "a") as file:
+        file.write('{"step": 8, "gener')
+    subprocess.run(command(killed, tiny_data, *plan), env=environment, check=True)
+
+    assert [json.loads(line)["step"] for line in lines(whole)] == [2, 4, 6, 8, 9]
+    assert lines(killed) == lines(whole)
+
+
+@pytest.fixture(scope="module")
+def run(tiny_data, tmp_path_factory):
+    config = experiments.without_frozen_nets()
+    config.data.dataset = "synthetic_faces/tiny"
+    config.data.data_dir = str(tiny_data)
+    config.num_steps, config.num_samples = 1, 2
+    workdir = tmp_path_factory.mktemp("run")
+    train(config, workdir)
+    return config, workdir
+
+
+def test_a_workdir_holds_what_it_should(run):
+    _, workdir = run
+    names = {path.name for path in workdir.iterdir()}
+    assert {"config.json", "checkpoints", "metrics.jsonl"} <= names
+    assert any(name.startswith("events") for name in names)
+
+
+def test_a_workdir_alone_is_enough_to_sample(run):
+    _, workdir = run
+    image = np.zeros((2, 64, 64, 3), np.uint8)
+    video = trained.load(workdir).sample(image, np.array([0, 5], np.int32))
+    assert video.shape == (2, 32, 64, 64, 3)
+    assert video.dtype == np.uint8
+
+
+def test_a_workdir_of_another_model_is_refused(run):
+    config, workdir = run
+    config = config.copy_and_resolve_references()
+    config.model.generator.decoder_features = (4, 4, 4, 4)
+    with pytest.raises(UserError, match="another experiment"):
+        train(config, workdir)
+
+
+def test_a_batch_that_does_not_divide_is_refused_before_anything_is_written(run, tmp_path):
+    config = run[0].copy_and_resolve_references()
+    config.batch_size = 7
+    with pytest.raises(UserError, match="batch_size=7"):
+        train(config, tmp_path / "new")
+    assert not os.path.exists(tmp_path / "new")
+
+
+def test_a_run_stops_with_the_name_of_the_step_that_failed(run, tmp_path):
+    config = run[0].copy_and_resolve_references()
+    config.generator_optimizer.learning_rate = float("inf")
+    config.num_steps, config.log_every = 4, 4
+    with pytest.raises(FloatingPointError, match="at step 2"):
+        train(config, tmp_path)
+    assert not lines(tmp_path)
+
+
+def test_a_run_without_a_checkpoint_says_so(run, tmp_path):
+    config, workdir = run
+    (tmp_path / "config.json").write_text((workdir / "config.json").read_text())
+    with pytest.raises(UserError, match="no checkpoint yet"):
+        trained.load(tmp_path)
