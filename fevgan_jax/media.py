@@ -103,7 +103,7 @@ def write_mp4(
             codec="libx264",
             pix_fmt_in="rgb24",
             pix_fmt_out="yuv420p",
-            macro_block_size=2,
+            macro_block_size=1,
             quality=None,
             output_params=["-crf", "16", "-movflags", "+faststart"],
         )

@@ -213,9 +213,9 @@ def test_a_killed_save_leaves_the_good_one(tmp_path):
         state, _ = checkpoints.restore(_abstract(_state(0)))
         _assert_same(state, _state(1))
         assert sorted(os.listdir(tmp_path / "checkpoints")) == left
-        checkpoints.save(2, _state(2), HASHES)
-    assert sorted(os.listdir(tmp_path / "checkpoints")) == ["1", "2"]
-    _assert_same(_restore(tmp_path)[0], _state(2))
+        checkpoints.save(3, _state(3), HASHES)
+    assert sorted(os.listdir(tmp_path / "checkpoints")) == ["1", "3"]
+    _assert_same(_restore(tmp_path)[0], _state(3))
 
 
 def test_the_frozen_nets_are_named_in_plain_json(tmp_path):
