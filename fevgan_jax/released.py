@@ -60,11 +60,12 @@ def start_from(config: ml_collections.ConfigDict, state: TrainState) -> TrainSta
     Raises:
       UserError: there are no such weights, or they are of another model.
     """
-    folder = ASSETS / config.initial_weights
+    folder = ASSETS / config.initial_weights  # a path from the root stands for itself
     if not (folder / "weights.msgpack").is_file():
         there = ", ".join(sorted(path.parent.name for path in ASSETS.glob("*/weights.msgpack")))
         raise UserError(
-            f"there are no released weights {config.initial_weights!r}: choose one of: {there}."
+            f"there are no released weights {config.initial_weights!r}: give the full path of a "
+            f"folder that `released` made, or one of: {there}."
         )
     stored = flax.serialization.msgpack_restore((folder / "weights.msgpack").read_bytes())
     wide = jax.tree.map(lambda x: np.asarray(x, np.float32), stored)

@@ -28,9 +28,10 @@ def to_pixels(video: jax.Array) -> jax.Array:
 
 def make_metrics(config: ml_collections.ConfigDict) -> type[clu_metrics.Collection]:
     """The averages a run of this config logs: every loss term and both players' sums."""
-    names = ["generator_loss", "discriminator_loss", "real_accuracy", "fake_accuracy"]
-    names += [f"generator_{term}" for term in config.generator_loss]
-    names += [f"discriminator_{term}" for term in config.discriminator_loss]
+    names = ["generator_loss", *(f"generator_{term}" for term in config.generator_loss)]
+    if config.discriminator_loss:
+        names += ["discriminator_loss", "real_accuracy", "fake_accuracy"]
+        names += [f"discriminator_{term}" for term in config.discriminator_loss]
     return clu_metrics.Collection.create(
         **{name: clu_metrics.Average.from_output(name) for name in names}
     )
@@ -45,6 +46,7 @@ def make_train_step(
     apart, so that neither shares BatchNorm statistics with the other, and its judgement of the
     generated one serves both players: pulled back to its own parameters with one cotangent, to
     the video with the other. Both losses are taken before either update (paper, Algorithm 1).
+    A config without a discriminator loss leaves the discriminator as it is and never runs it.
 
     Args:
       config: the experiment.
@@ -85,20 +87,6 @@ def make_train_step(
             )
             return logits, moved.get("batch_stats", {})
 
-        player = state.discriminator
-        outputs, pull_generator, generator_statistics = jax.vjp(
-            generate, state.generator.params, has_aux=True
-        )
-        real, pull_real, statistics = jax.vjp(
-            lambda params: judge(params, player.statistics, video), player.params, has_aux=True
-        )
-        fake, pull_fake, statistics = jax.vjp(
-            lambda params, seen: judge(params, statistics, seen),
-            player.params,
-            outputs["video"],
-            has_aux=True,
-        )
-
         def discriminator_loss(real, fake):
             judged = losses.Judged(real=real, fake=fake)
             return losses.weighted_sum(
@@ -109,36 +97,48 @@ def make_train_step(
             generated = losses.Generated(outputs, fake, video, condition, frozen)
             return losses.weighted_sum(config.generator_loss, generator_terms, settings, generated)
 
-        (d_loss, d_values), (to_real, to_fake) = jax.value_and_grad(
-            discriminator_loss, argnums=(0, 1), has_aux=True
-        )(real, fake)
-        (g_loss, g_values), (to_outputs, to_logits) = jax.value_and_grad(
+        outputs, pull_generator, generator_statistics = jax.vjp(
+            generate, state.generator.params, has_aux=True
+        )
+        fake, discriminator, values = {}, state.discriminator, {}
+        if config.discriminator_loss:
+            player = state.discriminator
+            real, pull_real, statistics = jax.vjp(
+                lambda params: judge(params, player.statistics, video), player.params, has_aux=True
+            )
+            fake, pull_fake, statistics = jax.vjp(
+                lambda params, seen: judge(params, statistics, seen),
+                player.params,
+                outputs["video"],
+                has_aux=True,
+            )
+            (values["discriminator_loss"], terms), (to_real, to_fake) = jax.value_and_grad(
+                discriminator_loss, argnums=(0, 1), has_aux=True
+            )(real, fake)
+            gradient = jax.tree.map(jnp.add, pull_real(to_real)[0], pull_fake(to_fake)[0])
+            discriminator = _update(config.discriminator_optimizer, player, gradient, statistics)
+            values |= {f"discriminator_{name}": value for name, value in terms.items()}
+            values["real_accuracy"] = _mean([head > 0 for head in losses.real_fake(real)])
+            values["fake_accuracy"] = _mean([head < 0 for head in losses.real_fake(fake)])
+
+        (values["generator_loss"], terms), (to_outputs, to_fake) = jax.value_and_grad(
             generator_loss, argnums=(0, 1), has_aux=True
         )(outputs, fake)
-
-        d_gradient = jax.tree.map(jnp.add, pull_real(to_real)[0], pull_fake(to_fake)[0])
-        to_video = to_outputs["video"] + pull_fake(to_logits)[1]
-        (g_gradient,) = pull_generator(to_outputs | {"video": to_video})
-
+        values |= {f"generator_{name}": value for name, value in terms.items()}
+        if fake:
+            to_outputs["video"] += pull_fake(to_fake)[1]
+        (gradient,) = pull_generator(to_outputs)
         generator = _update(
-            config.generator_optimizer, state.generator, g_gradient, generator_statistics
+            config.generator_optimizer, state.generator, gradient, generator_statistics
         )
-        discriminator = _update(config.discriminator_optimizer, player, d_gradient, statistics)
-        update = metrics.single_from_model_output(
-            generator_loss=g_loss,
-            discriminator_loss=d_loss,
-            real_accuracy=_mean([head > 0 for head in losses.real_fake(real)]),
-            fake_accuracy=_mean([head < 0 for head in losses.real_fake(fake)]),
-            **{f"generator_{name}": value for name, value in g_values.items()},
-            **{f"discriminator_{name}": value for name, value in d_values.items()},
-        )
-        failed = (state.failed_step < 0) & ~jnp.isfinite(g_loss + d_loss)
+        total = values["generator_loss"] + values.get("discriminator_loss", 0.0)
+        failed = (state.failed_step < 0) & ~jnp.isfinite(total)
         return state.replace(
             step=state.step + 1,
             generator=generator,
             discriminator=discriminator,
             average=_average(config.ema_decay, state, generator),
-            metrics=state.metrics.merge(update),
+            metrics=state.metrics.merge(metrics.single_from_model_output(**values)),
             failed_step=jnp.where(failed, state.step + 1, state.failed_step),
         )
 
@@ -161,9 +161,7 @@ def make_sample_step(
 
     def sample(variables, frozen, image, label, key) -> jax.Array:
         condition = make_condition(config, frozen, to_signed(image), label)
-        outputs = networks.generator.apply(
-            variables, condition, train=False, rngs=_streams(key)
-        )
+        outputs = networks.generator.apply(variables, condition, train=False, rngs=_streams(key))
         return to_pixels(outputs["video"])
 
     return sample
