@@ -31,13 +31,17 @@ SHEET_CLIPS = 6
 
 
 def evaluate(
-    workdir: str | os.PathLike, split: str | None = None, weights_dir: str | None = None
+    workdir: str | os.PathLike,
+    split: str | None = None,
+    data_dir: str | None = None,
+    weights_dir: str | None = None,
 ) -> dict[str, Any]:
     """Measures the last checkpoint of a run as its `config.eval` says.
 
     Args:
       workdir: the run.
       split: the split to measure; `config.eval.split` when not given.
+      data_dir: where the prepared set is; where it was in training when not given.
       weights_dir: folder of the frozen nets.
 
     Returns:
@@ -49,6 +53,7 @@ def evaluate(
     """
     model = trained.load(workdir, weights_dir)
     config = model.config
+    config.data.data_dir = config.data.data_dir if data_dir is None else data_dir
     split = split or config.eval.split
     source = pipeline.open_source(config.data.data_dir, config.data.dataset, split)
     frozen, _ = recognizers.load([config.eval.embedder.name], weights_dir)
@@ -66,7 +71,7 @@ def evaluate(
         kept = np.flatnonzero(valid)[: total - len(labels)]
         real, label = np.asarray(batch["video"]), np.asarray(batch["label"])
         videos = {
-            "model": model.sample(real[:, 0], label),
+            "model": model.sample(batch["video"][:, 0], batch["label"]),
             "copy-input": np.broadcast_to(real[:, :1], real.shape),
             "real": real,
         }
@@ -225,5 +230,10 @@ def _mean(name: str, values: np.ndarray) -> float | None:
 if __name__ == "__main__":
     _WORKDIR = flags.DEFINE_string("workdir", None, "the run to measure", required=True)
     _SPLIT = flags.DEFINE_string("split", None, "a split; config.eval.split when not given")
+    _DATA_DIR = flags.DEFINE_string("data_dir", None, "where the prepared set is now")
     _WEIGHTS_DIR = flags.DEFINE_string("weights_dir", None, "folder of the frozen nets")
-    cli.run(lambda: print(table(evaluate(_WORKDIR.value, _SPLIT.value, _WEIGHTS_DIR.value))))
+    cli.run(
+        lambda: print(
+            table(evaluate(_WORKDIR.value, _SPLIT.value, _DATA_DIR.value, _WEIGHTS_DIR.value))
+        )
+    )

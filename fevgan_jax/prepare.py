@@ -17,6 +17,7 @@ import tensorflow_datasets as tfds
 from absl import flags, logging
 
 from fevgan_jax import cli, tfds_builders
+from fevgan_jax.data import pipeline
 from fevgan_jax.disk import full_disk_is_bad_input
 from fevgan_jax.errors import UserError
 
@@ -27,7 +28,7 @@ def prepare(dataset: str, data_dir: str, raw_dir: str | None = None) -> str:
     Args:
       dataset: a package of `fevgan_jax.tfds_builders` and, where it has variants, one of them:
         `synthetic_faces/demo`.
-      data_dir: where prepared sets are kept.
+      data_dir: where prepared sets are kept; "" is TFDS's own folder.
       raw_dir: the original files, for a set that is made from files.
 
     Returns:
@@ -37,7 +38,7 @@ def prepare(dataset: str, data_dir: str, raw_dir: str | None = None) -> str:
       UserError: there is no such set or variant, it needs a `raw_dir`, or `data_dir` is no place
         to write to.
     """
-    root = pathlib.Path(data_dir).expanduser()
+    root = pipeline.data_root(data_dir)
     builder = _builder(dataset, root)
     place = pathlib.Path(builder.data_dir)
     if not place.exists():
@@ -109,6 +110,8 @@ def _sweep(place: pathlib.Path) -> None:
 
 if __name__ == "__main__":
     _DATASET = flags.DEFINE_string("dataset", None, "the set, as name/variant", required=True)
-    _DATA_DIR = flags.DEFINE_string("data_dir", None, "where prepared sets are kept", required=True)
+    _DATA_DIR = flags.DEFINE_string(
+        "data_dir", "", "where prepared sets are kept; TFDS's own if empty"
+    )
     _RAW_DIR = flags.DEFINE_string("raw_dir", None, "the original files, for a set made from files")
     cli.run(lambda: print(prepare(_DATASET.value, _DATA_DIR.value, _RAW_DIR.value)))

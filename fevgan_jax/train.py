@@ -1,6 +1,7 @@
 """The training loop, from an empty or an interrupted workdir to the last step."""
 
 import os
+import time
 
 import jax
 import ml_collections
@@ -88,6 +89,7 @@ def train(
         batches = pipeline.train_batches(
             source, batch_size=config.batch_size, seed=config.seed, start_step=start, mesh=mesh
         )
+        logged, clock = start, time.perf_counter()
         for step in range(start + 1, config.num_steps + 1):
             state = train_step(state, frozen, next(batches))
             progress(step)
@@ -96,6 +98,9 @@ def train(
                 _stop_on_nan(state)
                 values = state.metrics.compute()
                 summaries.scalars(step, {name: float(value) for name, value in values.items()})
+                pace = (step - logged) / (time.perf_counter() - clock)
+                summaries.timings(step, {"steps_per_second": pace})
+                logged, clock = step, time.perf_counter()
                 # Anew each time: the step takes the buffers of the state it is given.
                 state = state.replace(metrics=jax.device_put(metrics.empty(), everywhere))
             if step % config.sample_every == 0 or last:

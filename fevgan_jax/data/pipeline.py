@@ -105,23 +105,28 @@ class Source:
             ) from error
 
 
+def data_root(data_dir: str) -> pathlib.Path:
+    """The folder of prepared sets: `data_dir`, or TFDS's own when that is empty."""
+    return pathlib.Path(data_dir or tfds.core.constants.DATA_DIR).expanduser()
+
+
 def open_source(data_dir: str, dataset: str, split: str) -> Source:
     """Opens a prepared set from its files alone; the code that built it is not needed.
 
     Args:
-      data_dir: where `prepare` put the sets.
+      data_dir: where `prepare` put the sets; "" is TFDS's own folder.
       dataset: the set's name and, where it has them, its variant: `synthetic_faces/demo`.
       split: a split of it.
 
     Raises:
       UserError: the set is not there, is broken, or has no such split.
     """
-    root = pathlib.Path(data_dir).expanduser() / dataset
+    root = data_root(data_dir) / dataset
     versions = [path for path in root.glob("*") if re.fullmatch(r"\d+\.\d+\.\d+", path.name)]
     if not versions:
         raise UserError(
             f"no prepared set in {root}: run `python -m fevgan_jax.prepare --dataset={dataset} "
-            f"--data_dir={data_dir}` first."
+            f"--data_dir={data_root(data_dir)}` first."
         )
     newest = max(versions, key=lambda path: tuple(map(int, path.name.split("."))))
     source = Source(str(newest), split)
@@ -133,7 +138,7 @@ def open_source(data_dir: str, dataset: str, split: str) -> Source:
         raise UserError(
             f"the prepared set in {newest} cannot be opened ({_first_line(error)}): delete that "
             f"folder and run `python -m fevgan_jax.prepare --dataset={dataset} "
-            f"--data_dir={data_dir}` again."
+            f"--data_dir={data_root(data_dir)}` again."
         ) from error
     if split not in splits:
         raise UserError(f"{newest} has no split {split!r}: it has {', '.join(splits)}.")
