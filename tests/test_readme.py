@@ -1,0 +1,74 @@
+"""Every command the README names, run as it stands but for its size."""
+
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from fevgan_jax import media
+from fevgan_jax.tfds_builders.synthetic_faces.clip import render_subject
+from tests.test_train import NARROW
+
+ROOT = pathlib.Path(__file__).parent.parent
+SMALL = ["--config.eval.max_clips=2", "--config.eval.classifier_steps=2"]
+SIZES = {
+    "prepare": ["--dataset=synthetic_faces/tiny"],
+    "main": [*NARROW, *SMALL, "--config.num_steps=1"],
+    "evaluate": [],
+    "generate": [],
+    "weights": [],
+}
+
+
+def commands():
+    blocks = re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    inline = re.findall(r"`(python -m fevgan_jax\.[^`]*)`", (ROOT / "README.md").read_text())
+    lines = [line.split("#")[0].strip() for block in blocks for line in block.splitlines()]
+    return [shlex.split(line) for line in [*lines, *inline] if line.startswith("python ")]
+
+
+def run(command, size, cwd, environment):
+    done = subprocess.run(
+        [sys.executable, *command[1:], *size],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def test_the_verbs_work_in_the_order_the_readme_gives(tiny_data, tmp_path, environment):
+    environment = environment | {"TFDS_DATA_DIR": str(tiny_data)}
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    (tmp_path / "me.jpg").write_bytes(media.png(render_subject(7, "fear")["video"][0]))
+    verbs = []
+    for command in commands():
+        verbs.append(command[2].removeprefix("fevgan_jax."))
+        printed = run(command, SIZES[verbs[-1]], tmp_path, environment)
+        if verbs[-1] == "evaluate":
+            assert "copy-input" in printed
+    assert set(verbs) == set(SIZES)
+    assert (tmp_path / "out" / "happiness.gif").stat().st_size > 0
+    assert (tmp_path / "out" / "happiness.mp4").stat().st_size > 0
+
+
+@pytest.mark.parametrize("more", [[], ["--from_scratch", *NARROW, "--config.num_steps=1"]])
+def test_make_demo_ends_with_files_to_look_at(more, tmp_path, environment):
+    said = subprocess.run(
+        ["make", "--dry-run", "demo"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    command = shlex.split(said.stdout.splitlines()[-1])
+    size = ["--config.data.dataset=synthetic_faces/tiny", "--steps=1", "--config.num_samples=1"]
+    size += [f"--output={tmp_path}", *SMALL, *more]
+    lines = run(command, size, ROOT, environment).splitlines()
+    assert lines[-1] == f"tensorboard --logdir={tmp_path / 'workdir'}"
+    made = [pathlib.Path(line) for line in lines if line.startswith(str(tmp_path))]
+    assert all(path.stat().st_size > 0 for path in made)
+    assert sum(path.suffix == ".gif" for path in made) == 12
+    assert sum(path.suffix == ".mp4" for path in made) == 12
