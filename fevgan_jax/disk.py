@@ -11,8 +11,8 @@ from fevgan_jax.errors import UserError
 def full_disk_is_bad_input(folder: str | os.PathLike) -> Iterator[None]:
     """Turns a library's error about a full disk into a sentence for the user.
 
-    Forced: tensorstore, array_record and TensorFlow each raise a kind of their own for it, none of
-    them an OSError.
+    Forced: tensorstore, array_record, ffmpeg and TensorFlow each raise a kind of their own for it,
+    none of them an OSError with its errno, and clu hides it behind another.
 
     Args:
       folder: what was being written.
@@ -23,8 +23,14 @@ def full_disk_is_bad_input(folder: str | os.PathLike) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if "No space left on device" not in str(error):
+        if not _is_full_disk(error):
             raise
         raise UserError(
             f"the disk of {folder} is full: free space, then run the same command again."
         ) from error
+
+
+def _is_full_disk(error: BaseException | None) -> bool:
+    if error is None:
+        return False
+    return "No space left on device" in str(error) or _is_full_disk(error.__cause__)

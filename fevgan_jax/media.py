@@ -3,12 +3,15 @@
 import io
 import os
 import pathlib
+import subprocess
 import tempfile
 from collections.abc import Sequence
 
 import imageio_ffmpeg
 import numpy as np
 from PIL import Image
+
+from fevgan_jax.disk import full_disk_is_bad_input
 
 FRAMES_PER_SECOND = 25
 
@@ -94,23 +97,24 @@ def write_mp4(
     frames = enlarge(frames, scale)
     height, width = frames.shape[1:3]
     frames = np.pad(frames, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as aside:
+    size = f"{frames.shape[2]}x{frames.shape[1]}"
+    source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-video_size", size, "-framerate", str(fps)]
+    target = ["-c:v", "libx264", "-crf", "16", "-pix_fmt", "yuv420p", "-movflags", "+faststart"]
+    with (
+        full_disk_is_bad_input(path.parent),
+        tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as aside,
+    ):
         made = os.path.join(aside, "video.mp4")
-        writer = imageio_ffmpeg.write_frames(
-            made,
-            size=(frames.shape[2], frames.shape[1]),
-            fps=fps,
-            codec="libx264",
-            pix_fmt_in="rgb24",
-            pix_fmt_out="yuv420p",
-            macro_block_size=1,
-            quality=None,
-            output_params=["-crf", "16", "-movflags", "+faststart"],
+        ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error"]
+        # imageio's own writer would not say that ffmpeg failed.
+        done = subprocess.run(
+            [*ffmpeg, *source, "-i", "-", *target, made],
+            input=frames.tobytes(),
+            stderr=subprocess.PIPE,
+            check=False,
         )
-        writer.send(None)
-        for frame in frames:
-            writer.send(np.ascontiguousarray(frame))
-        writer.close()
+        if done.returncode:
+            raise RuntimeError(f"ffmpeg could not write {path}: {done.stderr.decode()}")
         os.replace(made, path)
 
 

@@ -16,6 +16,7 @@ from clu.metric_writers import AsyncWriter, SummaryWriter
 from tensorboard.plugins.image.metadata import create_summary_metadata
 
 from fevgan_jax import media
+from fevgan_jax.disk import full_disk_is_bad_input
 from fevgan_jax.files import write_atomic
 
 VIDEO_SCALE = 2
@@ -60,13 +61,16 @@ class Summaries:
         self._tensorboard = metric_writers.MultiWriter([])
         if is_writer:
             self.metrics_path.parent.mkdir(parents=True, exist_ok=True)
-            self._tensorboard = AsyncWriter(_AnimatedWriter(os.fspath(workdir)))
+            with full_disk_is_bad_input(workdir):
+                self._tensorboard = AsyncWriter(_AnimatedWriter(os.fspath(workdir)))
 
     def __enter__(self) -> "Summaries":
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._tensorboard.close()
+        # The event file is written in the background: its errors come out here at the latest.
+        with full_disk_is_bad_input(self.metrics_path.parent):
+            self._tensorboard.close()
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Writes numbers that belong to the run: losses, metrics; no timings.

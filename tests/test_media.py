@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from fevgan_jax import media
+from fevgan_jax.errors import UserError
 
 
 @pytest.fixture
@@ -66,6 +67,16 @@ def test_mp4_shows_the_video(tmp_path, ramp, height, width):
     assert about["fps"] == 25
     assert len(shown) == 5
     assert np.abs(shown[:, :height, :width].astype(int) - frames).mean() < 8
+
+
+def test_a_failed_mp4_leaves_nothing(tmp_path, ramp, monkeypatch):
+    ffmpeg = tmp_path / "ffmpeg"
+    ffmpeg.write_text("#!/bin/sh\necho 'av_write: No space left on device' >&2\nexit 1\n")
+    ffmpeg.chmod(0o755)
+    monkeypatch.setattr(imageio_ffmpeg, "get_ffmpeg_exe", lambda: str(ffmpeg))
+    with pytest.raises(UserError, match=rf"the disk of {tmp_path}/new is full"):
+        media.write_mp4(tmp_path / "new" / "clip.mp4", ramp)
+    assert not list((tmp_path / "new").iterdir())
 
 
 def test_strip_goes_from_the_first_frame_to_the_last(ramp):
