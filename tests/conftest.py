@@ -3,7 +3,9 @@
 import os
 
 os.environ["JAX_PLATFORMS"] = "cpu"
-os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
+# A test's program runs once or twice: compiling it is what takes time.
+COMPILE_FAST = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count=8 {COMPILE_FAST}"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import fcntl
@@ -45,9 +47,9 @@ def tiny_data(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory):
-    """What a command needs of its environment; commands share one compilation cache."""
+    """What a command needs of its environment: one device, and a shared compilation cache."""
     cache = str(_shared(tmp_path_factory) / "compiled")
-    return os.environ | {"JAX_COMPILATION_CACHE_DIR": cache}
+    return os.environ | {"XLA_FLAGS": COMPILE_FAST, "JAX_COMPILATION_CACHE_DIR": cache}
 
 
 def _shared(tmp_path_factory):
