@@ -20,8 +20,12 @@ def run(main: Callable[[], None]) -> None:
     """
     logging.set_verbosity(logging.INFO)
     logging.set_stderrthreshold("info")
+
+    def guarded(_: Sequence[str]) -> None:
+        main()  # what it returns is no exit status
+
     try:
-        app.run(lambda _: main(), flags_parser=_parse)
+        app.run(guarded, flags_parser=_parse)
     except UserError as error:
         _fail(str(error))
     except OSError as error:
