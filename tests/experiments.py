@@ -3,9 +3,11 @@
 import jax
 import numpy as np
 
+from fevgan_jax.checkpoint import Checkpoints
 from fevgan_jax.configs import demo
 from fevgan_jax.state import build_networks, init_state
 from fevgan_jax.step import make_metrics
+from fevgan_jax.workdir import keep_config
 
 CLIP = (32, 64, 64, 3)
 
@@ -38,7 +40,16 @@ def random_batch(size, seed=0):
 def start(config, frozen=None):
     """The modules and the first state of a config."""
     networks = build_networks(config)
-    init = jax.jit(
-        lambda frozen: init_state(config, networks, frozen, make_metrics(config), CLIP)
-    )
+    init = jax.jit(lambda frozen: init_state(config, networks, frozen, make_metrics(config), CLIP))
     return networks, init(frozen or {})
+
+
+def untrained_run(config, workdir):
+    """A workdir that holds the first state of a config, as if it had been trained."""
+    _, state = start(config)
+    keep_config(config, workdir)
+    (workdir / "metrics.jsonl").touch()
+    with Checkpoints(workdir) as checkpoints:
+        checkpoints.save(0, state, {})
+        checkpoints.wait()
+    return state

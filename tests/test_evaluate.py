@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from fevgan_jax.evaluate import evaluate, table
-from fevgan_jax.train import train
 from tests import experiments
 
 
@@ -13,13 +12,12 @@ def result(tiny_data, tmp_path_factory):
     config = experiments.without_frozen_nets()
     config.data.dataset = "synthetic_faces/tiny"
     config.data.data_dir = str(tiny_data)
-    config.num_steps, config.num_samples = 1, 2
     config.eval.max_clips = 5
     config.eval.batch_size = 8
     config.eval.embedder.features = "pool1"
     config.eval.classifier_steps = 2
     workdir = tmp_path_factory.mktemp("run")
-    train(config, workdir)
+    experiments.untrained_run(config, workdir)
     result = evaluate(workdir)
     assert json.loads((workdir / "eval" / "synthetic_faces_tiny.json").read_text()) == result
     assert (workdir / "eval" / "synthetic_faces_tiny.png").stat().st_size > 0
