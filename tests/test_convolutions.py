@@ -1,5 +1,7 @@
 """Convolutions: the CPU's form equals XLA's own, forward and both gradients."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -34,6 +36,18 @@ def test_transposed_convolve_equals_native_with_both_gradients(case):
     _assert_same(convolutions.transposed_convolve, grid, kernel, strides, padding)
 
 
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_constant_grid_equals_the_whole_grid(case):
+    batch, sides, channels, features, size, strides, padding = case
+    values, kernel = _draw((batch, channels)), _draw((*size, channels, features))
+    grid = jnp.broadcast_to(values[:, None, None, None], (batch, *sides, channels))
+    np.testing.assert_allclose(
+        convolutions.convolve_constant(values, sides, kernel, strides, padding),
+        convolutions.convolve(grid, kernel, strides, padding, "native"),
+        atol=1e-4,
+    )
+
+
 def test_transposed_is_the_adjoint():
     grid, kernel = _draw((1, 8, 8, 8, 3)), _draw((4, 4, 4, 3, 2))
     settings = ((2, 2, 2), (1, 1, 1))
@@ -58,13 +72,16 @@ def _draw(shape, seed=0):
 def _assert_same(operation, grid, kernel, strides, padding):
     """Compares values and pulled-back gradients of the two lowerings."""
 
-    def run(lowering):
+    @functools.partial(jax.jit, static_argnums=0)
+    def run(lowering, grid, kernel):
         value, pull = jax.vjp(
             lambda grid, kernel: operation(grid, kernel, strides, padding, lowering), grid, kernel
         )
         return value, *pull(_draw(value.shape, seed=1))
 
-    for native, product in zip(run("native"), run("product"), strict=True):
+    for native, product in zip(
+        run("native", grid, kernel), run("product", grid, kernel), strict=True
+    ):
         assert native.shape == product.shape
         # float32 sums of a few hundred terms, in another order
         scale = float(jnp.abs(native).max())

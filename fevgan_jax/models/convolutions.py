@@ -50,6 +50,48 @@ def convolve(
     return _down(big, kernel, strides, padding)
 
 
+def convolve_constant(
+    values: jax.Array,
+    sides: Triple,
+    kernel: jax.Array,
+    strides: Triple,
+    padding: Triple,
+    lowering: str = "auto",
+) -> jax.Array:
+    """Convolves a grid that holds the same values everywhere, such as a tiled label.
+
+    The answer is one vector everywhere but near the borders, so it is computed on the smallest
+    grid that has every border, and its inner part is repeated.
+
+    Args:
+      values: `[B, C_big]`.
+      sides: T, H, W of the grid that holds them.
+      kernel: `[t, h, w, C_big, C_small]`.
+      strides: of T, H, W.
+      padding: zeros on each side of T, H, W.
+      lowering: as in `convolve`.
+
+    Returns:
+      `[B, T', H', W', C_small]`, what `convolve` gives for the whole grid.
+    """
+    inner, repeats, reduced = [], [], []
+    for n, k, s, p in zip(sides, kernel.shape[:3], strides, padding, strict=True):
+        before = -(-p // s)  # windows that begin in the padding
+        within = (n + p - k) // s + 1 - before  # windows without padding
+        inner.append(before if within > 1 else 0)
+        repeats.append(max(within, 1))
+        reduced.append(n - (repeats[-1] - 1) * s)
+    grid = jnp.broadcast_to(
+        values[:, None, None, None], (values.shape[0], *reduced, values.shape[-1])
+    )
+    small = convolve(grid, kernel, strides, padding, lowering)
+    for axis, (at, times) in enumerate(zip(inner, repeats, strict=True), start=1):
+        before, one, after = jnp.split(small, [at, at + 1], axis=axis)
+        many = jnp.broadcast_to(one, [*one.shape[:axis], times, *one.shape[axis + 1 :]])
+        small = jnp.concatenate([before, many, after], axis=axis)
+    return small
+
+
 def transposed_convolve(
     small: jax.Array, kernel: jax.Array, strides: Triple, padding: Triple, lowering: str = "auto"
 ) -> jax.Array:
@@ -184,22 +226,31 @@ _up.defvjp(_up_forward, _up_backward)
 def _kernel_gradient(
     big: jax.Array, small: jax.Array, size: Triple, strides: Triple, padding: Triple
 ) -> jax.Array:
-    """The kernel's gradient `[*size, C_big, C_small]`: one matrix product per block of it."""
+    """The kernel's gradient `[*size, C_big, C_small]`: one matrix product per block of it.
+
+    Both grids are brought to one size, positions in a row: a neighbour is then a shift of rows,
+    which is copied in one piece (XLA for the CPU copies windows of a grid element by element).
+    The zeros between rows of the small grid keep the ends of a shift out of the product.
+    """
     sides, channels, features = small.shape[1:4], big.shape[-1], small.shape[-1]
     blocks = _blocks(size, strides)
+    grid = [n + b - 1 for n, b in zip(sides, blocks, strict=True)]
     edges = [
-        (p, (n + b - 1) * s - p - side, 0)
-        for side, n, b, s, p in zip(big.shape[1:4], sides, blocks, strides, padding, strict=True)
+        (p, n * s - p - side, 0)
+        for side, n, s, p in zip(big.shape[1:4], grid, strides, padding, strict=True)
     ]
     big = lax.pad(big, jnp.zeros((), big.dtype), [(0, 0, 0), *edges, (0, 0, 0)])
-    big = _space_to_depth(big, strides)
-    small = small.reshape(-1, features)
-    parts = [
-        big[:, i : i + sides[0], j : j + sides[1], k : k + sides[2]].reshape(-1, big.shape[-1]).T
-        @ small
-        for i, j, k in itertools.product(*map(range, blocks))
-    ]
-    gradient = jnp.stack(parts).reshape(*blocks, *strides, channels, features)
+    big = _space_to_depth(big, strides).reshape(-1, math.prod(strides) * channels)
+    small = jnp.pad(small, [(0, 0), *((0, b - 1) for b in blocks), (0, 0)])
+    shifts = [(i * grid[1] + j) * grid[2] + k for i, j, k in itertools.product(*map(range, blocks))]
+    small = jnp.pad(small.reshape(-1, features), [(shifts[-1], 0), (0, 0)])
+
+    def product(shift):
+        neighbours = lax.dynamic_slice_in_dim(small, shifts[-1] - shift, big.shape[0])
+        return lax.dot_general(big, neighbours, (((0,), (0,)), ((), ())))
+
+    gradient = lax.map(product, jnp.array(shifts))
+    gradient = gradient.reshape(*blocks, *strides, channels, features)
     gradient = gradient.transpose(0, 3, 1, 4, 2, 5, 6, 7)
     whole = [b * s for b, s in zip(blocks, strides, strict=True)]
     gradient = gradient.reshape(*whole, channels, features)

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from fevgan_jax.models.layers import Conv, ConvTranspose, batch_norm
 
 CODE_SIDE = 4  # paper: the code is a 4x4 grid
+SLOPE = 0.2  # choice: DCGAN's slope of LeakyReLU
 
 
 class Generator(nn.Module):
@@ -45,7 +46,9 @@ class Generator(nn.Module):
         parts = [condition["identity"]] if "identity" in condition else []
         if self.encoder_features:
             parts.append(self._encode(condition["image"], train))
-        parts.append(tile_label(condition["label"], self.num_classes, (CODE_SIDE, CODE_SIDE)))
+        label = jax.nn.one_hot(condition["label"], self.num_classes)[:, None, None]
+        grid = (label.shape[0], CODE_SIDE, CODE_SIDE, self.num_classes)
+        parts.append(jnp.broadcast_to(label, grid))  # paper: beside every position
         code = jnp.concatenate(parts, axis=-1)[:, None]
 
         first, *rest = self.decoder_features
@@ -90,26 +93,21 @@ class Discriminator(nn.Module):
         Returns:
           `real_fake` `[B]`, a logit: positive is real.
         """
-        label = tile_label(condition["label"], self.num_classes, video.shape[1:4])
-        x = jnp.concatenate([video, label], axis=-1)
-        for i, features in enumerate(self.features):
-            follows = i > 0  # paper: BatchNorm except at the input layer
-            x = Conv(
-                features, (4, 4, 4), (2, 2, 2), (1, 1, 1), use_bias=not follows, name=f"layer_{i}"
-            )(x)
-            if follows:
-                x = batch_norm(train=train, name=f"norm_{i}")(x)
-            x = nn.leaky_relu(x, 0.2)  # choice: DCGAN's slope
+        first, *rest = self.features
+        label = jax.nn.one_hot(condition["label"], self.num_classes)
+        # paper: the label is an input; no BatchNorm at the input layer
+        x = _halve(first, use_bias=True, name="layer_0")(video, tiled=label)
+        x = nn.leaky_relu(x, SLOPE)
+        for i, features in enumerate(rest, start=1):
+            x = _halve(features, use_bias=False, name=f"layer_{i}")(x)
+            x = nn.leaky_relu(batch_norm(train=train, name=f"norm_{i}")(x), SLOPE)
         logit = Conv(1, (2, 4, 4), name="logit")(x)
         return {"real_fake": logit.reshape(logit.shape[0], -1).mean(axis=-1)}
 
 
-def tile_label(label: jax.Array, num_classes: int, sides: tuple[int, ...]) -> jax.Array:
-    """One-hot labels `[B]` at every position of a grid: `[B, *sides, num_classes]`."""
-    one_hot = jax.nn.one_hot(label, num_classes)
-    one_hot = one_hot.reshape(-1, *(1 for _ in sides), num_classes)
-    return jnp.broadcast_to(one_hot, (one_hot.shape[0], *sides, num_classes))
-
-
 def _double(features: int, *, use_bias: bool, name: str) -> ConvTranspose:
     return ConvTranspose(features, (4, 4, 4), (2, 2, 2), (1, 1, 1), use_bias=use_bias, name=name)
+
+
+def _halve(features: int, *, use_bias: bool, name: str) -> Conv:
+    return Conv(features, (4, 4, 4), (2, 2, 2), (1, 1, 1), use_bias=use_bias, name=name)

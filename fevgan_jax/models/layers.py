@@ -8,7 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from fevgan_jax.models.convolutions import convolve, transposed_convolve
+from fevgan_jax.models.convolutions import convolve, convolve_constant, transposed_convolve
 
 STDDEV = 0.02  # choice: DCGAN's; the paper says Gaussian with mean 0, VGAN takes 0.01
 
@@ -57,12 +57,29 @@ class Conv(nn.Module):
     lowering: str = "auto"
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """Maps `[B, (T,) H, W, C]` to `[B, (T',) H', W', features]`."""
-        shape = (*self.kernel_size, x.shape[-1], self.features)
+    def __call__(self, x: jax.Array, tiled: jax.Array | None = None) -> jax.Array:
+        """Convolves.
+
+        Args:
+          x: `[B, (T,) H, W, C]`.
+          tiled: `[B, D]`, values that stand at every position as D more channels behind x's,
+            such as a one-hot label. They are never spread over the grid, which would cost as much
+            as real channels do.
+
+        Returns:
+          `[B, (T',) H', W', features]`.
+        """
+        channels = x.shape[-1] + (0 if tiled is None else tiled.shape[-1])
+        shape = (*self.kernel_size, channels, self.features)
         kernel = self.param("kernel", nn.initializers.normal(self.stddev), shape)
-        x = _on_three_sides(convolve, self, x, kernel)
-        return x + _bias(self) if self.use_bias else x
+        y = _on_three_sides(convolve, self, x, kernel[..., : x.shape[-1], :])
+        if tiled is not None:
+
+            def convolve_tiled(x, kernel, strides, padding, lowering):
+                return convolve_constant(tiled, x.shape[1:4], kernel, strides, padding, lowering)
+
+            y += _on_three_sides(convolve_tiled, self, x, kernel[..., x.shape[-1] :, :])
+        return y + _bias(self) if self.use_bias else y
 
 
 class ConvTranspose(nn.Module):

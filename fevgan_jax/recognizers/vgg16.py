@@ -175,8 +175,8 @@ def load(weights_dir: str | None = None) -> tuple[dict[str, Any], str]:
         weights_folder.save(
             NET,
             convert(source),
+            converted_from=source,
             source=SOURCE,
-            source_sha256=SOURCE_SHA256,
             license_text=LICENSE,
             weights_dir=weights_dir,
         )

@@ -12,7 +12,8 @@ import json
 import os
 import pathlib
 import zipfile
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Mapping
 from typing import Any
 
 import flax
@@ -22,6 +23,7 @@ from fevgan_jax.errors import UserError
 from fevgan_jax.files import write_atomic
 
 _NOTE = "note"
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,8 +60,8 @@ def save(
     net: str,
     params: Mapping[str, Any],
     *,
+    converted_from: str | os.PathLike,
     source: str,
-    source_sha256: str,
     license_text: str,
     weights_dir: str | os.PathLike | None = None,
 ) -> Note:
@@ -68,18 +70,17 @@ def save(
     Args:
       net: the net's name.
       params: nested dict of arrays.
-      source: what they were converted from, in words.
-      source_sha256: of that file.
+      converted_from: the file they were read from.
+      source: what that file is, in words.
       license_text: under which they may be used.
       weights_dir: the folder, when not the usual one.
 
     Returns:
       What was noted beside the parameters.
     """
-    flat = _flatten(params)
-    note = Note(digest(params), source, source_sha256, license_text)
+    note = Note(digest(params), source, file_sha256(converted_from), license_text)
     packed = io.BytesIO()
-    np.savez(packed, **{_NOTE: np.array(json.dumps(dataclasses.asdict(note)))}, **flat)
+    np.savez(packed, **{_NOTE: np.array(json.dumps(dataclasses.asdict(note)))}, **_flatten(params))
     write_atomic(path_of(net, weights_dir), packed.getvalue())
     return note
 
@@ -99,29 +100,28 @@ def load(net: str, weights_dir: str | os.PathLike | None = None) -> tuple[dict[s
     if not path.exists():
         raise UserError(f"the frozen net {net!r} is not at {path}; get it with `{get_it}`.")
     try:
-        note = read_note(path)
+        note = _read_note(path)
         with np.load(path, allow_pickle=False) as file:
             flat = {name: file[name] for name in file.files if name != _NOTE}
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(
-            f"{path} is not a file that `weights` wrote; make it anew with `{get_it}`."
-        ) from error
+    except _UNREADABLE as error:
+        raise UserError(f"{path} cannot be read; make it anew with `{get_it}`.") from error
     params = flax.traverse_util.unflatten_dict(flat, sep="/")
     if digest(params) != note.sha256:
         raise UserError(f"{path} is damaged: its hash is wrong; make it anew with `{get_it}`.")
     return params, note.sha256
 
 
-def read_note(path: str | os.PathLike) -> Note:
-    """What is noted in a net's file, without reading the parameters."""
+def read_note(net: str, weights_dir: str | os.PathLike | None = None) -> Note | None:
+    """What is noted of a net in the folder, parameters unread; None when it is not readable."""
+    try:
+        return _read_note(path_of(net, weights_dir))
+    except _UNREADABLE:
+        return None
+
+
+def _read_note(path: pathlib.Path) -> Note:
     with np.load(path, allow_pickle=False) as file:
         return Note(**json.loads(str(file[_NOTE])))
-
-
-def notes(weights_dir: str | os.PathLike | None = None) -> Iterator[tuple[str, Note]]:
-    """Names and notes of the nets in the folder, sorted."""
-    for path in sorted(locate(weights_dir).glob("*.npz")):
-        yield path.stem, read_note(path)
 
 
 def digest(params: Mapping[str, Any]) -> str:
