@@ -15,7 +15,6 @@ def get_config() -> ml_collections.ConfigDict:
     """Returns the demo's config."""
     config = base.get_config()
     config.data.dataset = "synthetic_faces/demo"
-    config.batch_size = 8  # choice: two cores
     config.num_steps = 6_000
     config.ema_decay = 0.995  # choice: stands in for a decaying learning rate in a short run
     config.model.identity_encoder = base.vgg16()  # choice: the trunk that pip brings

@@ -5,7 +5,9 @@
     python -m fevgan_jax.main --config=configs/demo.py --config.initial_weights=$PWD/runs/warm ...
 
 Choice: without the discriminator and the identity loss a step costs a third, and at first the
-reconstruction's gradient is nearly all there is.
+reconstruction's gradient is nearly all there is. The batch stays at 16: from the same weights, 4
+clips a step stayed above a reconstruction loss of 0.080 for 300 steps, 16 passed 0.072 in 40, for
+BatchNorm's statistics of 4 people hide whose skin is light or dark.
 """
 
 import ml_collections
@@ -17,9 +19,9 @@ def get_config() -> ml_collections.ConfigDict:
     """Returns the warm-up's config."""
     config = demo.get_config()
     config.data.dataset = "synthetic_faces/standard"
-    config.batch_size = 4  # choice: early on, steps count for more than their noise
-    config.num_steps = 10_000
+    config.num_steps = 2_000
     config.generator_loss = ml_collections.ConfigDict({"reconstruction": 100.0})
     config.discriminator_loss = ml_collections.ConfigDict()
-    config.generator_optimizer.learning_rate = 6e-4
+    config.generator_optimizer.learning_rate = 1.5e-3  # choice: a regression bears more than a
+    config.generator_optimizer.b1 = 0.9  # game of two, and needs no short memory
     return config
