@@ -156,21 +156,15 @@ def table(result: dict[str, Any]) -> str:
 def _compare(settings, real, fake, mask) -> dict[str, jax.Array]:
     """Per clip `[B]`: the metrics that set two videos side by side, uint8 `[B, T, H, W, C]`."""
     real, fake = (video.astype(jnp.float32) / 255.0 for video in (real, fake))
-    functions: dict[str, Callable[..., jax.Array]] = {
-        "psnr": lambda *mask: image.psnr(real, fake, *mask).mean(1),
-        "psnr_pooled": lambda *mask: jax.vmap(image.psnr_pooled)(real, fake, *mask),
-        "ssim": lambda *mask: image.ssim(real, fake, *mask).mean(1),
+    functions: dict[str, Callable[[], jax.Array]] = {
+        "psnr": lambda: image.psnr(real, fake).mean(1),
+        "psnr_face": lambda: image.psnr(real, fake, mask).mean(1),
+        "psnr_pooled": lambda: jax.vmap(image.psnr_pooled)(real, fake),
+        "ssim": lambda: image.ssim(real, fake).mean(1),
+        "ssim_face": lambda: image.ssim(real, fake, mask).mean(1),
+        "motion": lambda: image.motion(real, fake),
     }
-    insides = {"": (), "_face": (mask,)} if settings.masked else {"": ()}
-    values = {
-        f"{name}{suffix}": function(*inside)
-        for name, function in functions.items()
-        for suffix, inside in insides.items()
-        if name in settings.metrics
-    }
-    if "motion" in settings.metrics:
-        values["motion"] = image.motion(real, fake)
-    return values
+    return {name: value() for name, value in functions.items() if name in settings.metrics}
 
 
 def _identity(settings, frozen, video) -> dict[str, jax.Array]:
@@ -220,6 +214,7 @@ def _summarise(config, clips, labels) -> dict[str, dict[str, float | None]]:
 
 
 def _mean(name: str, values: np.ndarray) -> float | None:
+    values = values[~np.isnan(values)]  # undefined for this clip, as motion is of a still one
     if name.startswith("psnr_pooled"):
         mean = -10.0 * np.log10(np.mean(10.0 ** (-values / 10.0)))
     else:
