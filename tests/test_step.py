@@ -68,9 +68,9 @@ def test_one_step_is_algorithm_1(experiment):
     config, networks, state = experiment
     batch = experiments.random_batch(4)
     new = jax.jit(make_train_step(config, networks))(state, {}, batch)
-    generator, discriminator = jax.jit(
-        lambda state: naive_step(config, networks, state, batch)
-    )(state)
+    generator, discriminator = jax.jit(lambda state: naive_step(config, networks, state, batch))(
+        state
+    )
     for player, (params, statistics, loss, gradient), name in (
         (new.generator, generator, "generator_loss"),
         (new.discriminator, discriminator, "discriminator_loss"),

@@ -1,0 +1,1 @@
+"""TFDS builders, in the folder form; they all give the same features."""
