@@ -137,14 +137,14 @@ class _Samples:
         summaries.images(
             step,
             {
-                name: np.concatenate([media.strip(real), media.strip(made)])
+                f"strip/{name}": np.concatenate([media.strip(real), media.strip(made)])
                 for name, real, made in zip(self._names, self._real, fake, strict=True)
             },
         )
         summaries.videos(
             step,
             {
-                name: np.concatenate([real, made], axis=2)
+                f"video/{name}": np.concatenate([real, made], axis=2)
                 for name, real, made in zip(self._names, self._real, fake, strict=True)
             },
         )
