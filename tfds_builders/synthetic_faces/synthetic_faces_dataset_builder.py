@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+from typing import ClassVar
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -9,7 +10,7 @@ from etils import epath
 
 import fevgan_jax
 from fevgan_jax.tfds_builders import subjects
-from fevgan_jax.tfds_builders.synthetic_faces import clip
+from fevgan_jax.tfds_builders.synthetic_faces import clip, parallel
 
 
 @dataclasses.dataclass
@@ -18,8 +19,8 @@ class SyntheticFacesConfig(tfds.core.BuilderConfig):
 
     Attributes:
       first_subject: id of the first; an id is the same person in every config.
-      num_subjects: how many follow.
-      image_size: side of the frames.
+      num_subjects: how many people.
+      image_size: side of the frames; choice: the paper's 64.
       head_motion: degrees, see `clip.HEAD_MOTION`.
     """
 
@@ -32,19 +33,30 @@ class SyntheticFacesConfig(tfds.core.BuilderConfig):
 class Builder(tfds.core.GeneratorBasedBuilder):
     """Six clips of each person, one of each expression; no person is in both splits."""
 
-    # The checkout maps this folder to another import name, so TFDS would look in the wrong place.
+    # TFDS would look for README.md under the import name, and a checkout has another path.
     pkg_dir_path = epath.Path(__file__).parent
     VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "First release."}
-    BUILDER_CONFIGS = [
-        SyntheticFacesConfig(name="standard", description="600 people, to train on.", num_subjects=600),
+    RELEASE_NOTES: ClassVar = {"1.0.0": "First release."}
+    BUILDER_CONFIGS = (
+        SyntheticFacesConfig(name="standard", description="600 people, to train on."),
         SyntheticFacesConfig(
-            name="demo", description="120 people, for the demo.", first_subject=10_000, num_subjects=120
+            name="demo",
+            description="120 people, for the demo.",
+            first_subject=10_000,
+            num_subjects=120,
         ),
         SyntheticFacesConfig(
-            name="tiny", description="10 people, for tests.", first_subject=20_000, num_subjects=10
+            name="tiny",
+            description="10 people, for tests.",
+            first_subject=20_000,
+            num_subjects=10,
         ),
-    ]
+    )
+
+    def num_clips(self) -> dict[str, int]:
+        """Returns how many clips each split will have."""
+        each = len(fevgan_jax.EXPRESSIONS)
+        return {name: each * len(people) for name, people in self._people().items()}
 
     def _info(self) -> tfds.core.DatasetInfo:
         size, frames = self.builder_config.image_size, clip.NUM_FRAMES
@@ -65,21 +77,22 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _split_generators(self, dl_manager):
         del dl_manager
-        config = self.builder_config
-        ids = {
-            clip.subject_name(i): i
-            for i in range(config.first_subject, config.first_subject + config.num_subjects)
-        }
-        train, test = subjects.split(ids)
+        renderers = parallel.Renderers(os.cpu_count())
         return {
-            "train": self._generate_examples([ids[name] for name in train]),
-            "test": self._generate_examples([ids[name] for name in test]),
+            name: self._generate_examples(renderers, people)
+            for name, people in self._people().items()
         }
 
-    def _generate_examples(self, subject_ids):
+    def _generate_examples(self, renderers, people):
         config = self.builder_config
-        clips = clip.render_subjects(
-            subject_ids, config.image_size, config.head_motion, num_workers=os.cpu_count()
-        )
-        for features in clips:
+        for features in renderers.render(people, config.image_size, config.head_motion):
             yield features["clip"], features
+
+    def _people(self) -> dict[str, list[int]]:
+        """Returns the ids of the people of each split."""
+        first = self.builder_config.first_subject
+        ids = {
+            clip.subject_name(first + i): first + i for i in range(self.builder_config.num_subjects)
+        }
+        train, test = subjects.split(ids)
+        return {"train": [ids[name] for name in train], "test": [ids[name] for name in test]}
