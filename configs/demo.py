@@ -27,7 +27,8 @@ def get_config() -> ml_collections.ConfigDict:
     config.discriminator_optimizer.learning_rate = 4e-4
     config.sample_every = 500
     config.checkpoint_every = 500
-    config.eval.embedder.name = "vgg16"  # choice: not the loss's judge of last resort, but pip's
+    config.eval.embedder.name = "vgg16"  # choice: what pip brings; the loss optimises it too
     config.eval.embedder.features = "conv5_3"
     config.eval.classifier_steps = 400
+    config.eval.max_clips = 60  # choice: the embedder takes 2 s a clip on two cores
     return config

@@ -58,7 +58,7 @@ def evaluate(
     source = pipeline.open_source(config.data.data_dir, config.data.dataset, split)
     frozen, _ = recognizers.load([config.eval.embedder.name], weights_dir)
     measure = jax.jit(functools.partial(_compare, config.eval))
-    follow = jax.jit(functools.partial(_identity, config.eval))
+    embed = jax.jit(functools.partial(_embed, config.eval))
     recognise = _classifier(config)
 
     seen: dict[str, list[dict[str, np.ndarray]]] = {row: [] for row in ROWS}
@@ -75,8 +75,14 @@ def evaluate(
             "copy-input": np.broadcast_to(real[:, :1], real.shape),
             "real": real,
         }
+        embeddings = {row: embed(frozen, videos[row]) for row in ("model", "real")}
+        # Every frame of a still picture is its first: one embedding, 32 times.
+        embeddings["copy-input"] = jnp.broadcast_to(
+            embeddings["real"][:, :1], embeddings["real"].shape
+        )
         for row, video in videos.items():
-            values = measure(real, video, batch["mask"]) | follow(frozen, video)
+            values = measure(real, video, batch["mask"])
+            values |= _identity(config.eval, embeddings[row], embeddings["real"][:, 0])
             if recognise:
                 values["recognised"] = recognise(video) == label
             seen[row].append({name: np.asarray(value)[kept] for name, value in values.items()})
@@ -167,18 +173,20 @@ def _compare(settings, real, fake, mask) -> dict[str, jax.Array]:
     return {name: value() for name, value in functions.items() if name in settings.metrics}
 
 
-def _identity(settings, frozen, video) -> dict[str, jax.Array]:
-    """Per clip `[B]`: how the identity drifts in a video, uint8 `[B, T, H, W, C]`."""
-    if not {"acd", "acd_i"} & set(settings.metrics):
-        return {}
+def _embed(settings, frozen, video) -> jax.Array:
+    """Embeddings `[B, T, D]` of unit length of a video, uint8 `[B, T, H, W, C]`."""
     frames = to_signed(video.reshape(-1, *video.shape[2:]))
     features = recognizers.encode(settings.embedder, frozen, frames)
     features = features.reshape(*video.shape[:2], -1, features.shape[-1]).mean(2)
-    embeddings = features / jnp.linalg.norm(features, axis=-1, keepdims=True)
+    return features / jnp.linalg.norm(features, axis=-1, keepdims=True)
+
+
+def _identity(settings, embeddings, photo) -> dict[str, jax.Array]:
+    """Per clip `[B]`: how a video's identity `[B, T, D]` drifts, also from the photo's `[B, D]`."""
     squared = settings.identity_distance == "squared_l2"
     values = {
         "acd": identity.acd(embeddings, settings.identity_pairs, squared),
-        "acd_i": identity.acd_i(embeddings, embeddings[:, 0], squared),
+        "acd_i": identity.acd_i(embeddings, photo, squared),
     }
     return {name: value for name, value in values.items() if name in settings.metrics}
 

@@ -1,9 +1,11 @@
 import json
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fevgan_jax.evaluate import evaluate, table
+from fevgan_jax.configs import base
+from fevgan_jax.evaluate import _identity, evaluate, table
 from tests import experiments
 
 
@@ -58,3 +60,12 @@ def test_the_table_names_its_embedder_and_n(result):
     assert "5 clips" in text
     assert "vgg16" in text
     assert "copy-input" in text
+
+
+def test_identity_is_measured_from_the_photo_not_from_the_first_generated_frame():
+    settings = base.get_config().eval
+    photo = jnp.array([[1.0, 0.0]])
+    video = jnp.array([[[0.0, 1.0], [0.0, 1.0]]])
+    values = _identity(settings, video, photo)
+    assert float(values["acd"][0]) == 0.0
+    assert float(values["acd_i"][0]) == pytest.approx(2**0.5)
