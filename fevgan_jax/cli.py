@@ -1,11 +1,15 @@
 """How every command starts and how it ends on bad input."""
 
 import errno
+import os
 import sys
 from collections.abc import Callable, Sequence
+from logging import WARNING, LogRecord
 
+import clu
 from absl import app, flags, logging
 
+import fevgan_jax
 from fevgan_jax.errors import UserError
 
 BAD_INPUT = 2
@@ -20,6 +24,7 @@ def run(main: Callable[[], None]) -> None:
     """
     logging.set_verbosity(logging.INFO)
     logging.set_stderrthreshold("info")
+    logging.get_absl_handler().addFilter(_is_for_the_user)
 
     def guarded(_: Sequence[str]) -> None:
         main()  # what it returns is no exit status
@@ -36,6 +41,13 @@ def run(main: Callable[[], None]) -> None:
             f"cannot write: {error.strerror} ({error.filename}); free space or choose a folder "
             "you may write to, then run the same command again."
         )
+
+
+def _is_for_the_user(record: LogRecord) -> bool:
+    """Our own messages and clu's progress; of all other libraries only their warnings."""
+    spoken_by = os.path.dirname(record.pathname)
+    ours = tuple(os.path.dirname(module.__file__) for module in (fevgan_jax, clu))
+    return record.levelno >= WARNING or spoken_by.startswith(ours)
 
 
 def _parse(argv: Sequence[str]) -> Sequence[str]:

@@ -224,7 +224,8 @@ def _summarise(config, clips, labels) -> dict[str, dict[str, float | None]]:
 def _mean(name: str, values: np.ndarray) -> float | None:
     values = values[~np.isnan(values)]  # undefined for this clip, as motion is of a still one
     if name.startswith("psnr_pooled"):
-        mean = -10.0 * np.log10(np.mean(10.0 ** (-values / 10.0)))
+        with np.errstate(divide="ignore"):  # no error at all: infinite
+            mean = -10.0 * np.log10(np.mean(10.0 ** (-values / 10.0)))
     else:
         mean = values.mean()
     return float(mean) if np.isfinite(mean) else None
