@@ -58,6 +58,26 @@ def test_transposed_is_the_adjoint():
     np.testing.assert_allclose(jnp.vdot(small, other), jnp.vdot(grid, back), rtol=1e-4)
 
 
+@pytest.mark.parametrize(
+    "operation", [convolutions.convolve, convolutions.transposed_convolve], ids=["down", "up"]
+)
+def test_a_sharded_batch_is_never_gathered(operation):
+    mesh = jax.make_mesh((8,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
+    rows = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("data"))
+    whole = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
+    grid = jax.device_put(_draw((8, 4, 4, 4, 3)), rows)
+    kernel = jax.device_put(_draw((4, 4, 4, 3, 3)), whole)
+
+    def gradients(grid, kernel):
+        value, pull = jax.vjp(lambda *both: operation(*both, (2, 2, 2), (1, 1, 1)), grid, kernel)
+        return pull(value)
+
+    compiled = jax.jit(gradients, out_shardings=(rows, whole)).lower(grid, kernel).compile()
+    assert "all-reduce" in compiled.as_text()
+    assert "all-gather" not in compiled.as_text()
+    assert "all-to-all" not in compiled.as_text()
+
+
 def test_unknown_lowering_is_refused():
     with pytest.raises(ValueError, match="quick"):
         convolutions.convolve(

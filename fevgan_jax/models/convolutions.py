@@ -228,11 +228,12 @@ def _kernel_gradient(
 ) -> jax.Array:
     """The kernel's gradient `[*size, C_big, C_small]`: one matrix product per block of it.
 
-    Both grids are brought to one size, positions in a row: a neighbour is then a shift of rows,
+    Both grids are brought to one size, a clip's positions in a row: a neighbour is then a shift,
     which is copied in one piece (XLA for the CPU copies windows of a grid element by element).
-    The zeros between rows of the small grid keep the ends of a shift out of the product.
+    The zeros around the small grid keep the ends of a shift out of the product. Clips stay apart,
+    so a batch that is sharded needs no exchange but the gradient's sum.
     """
-    sides, channels, features = small.shape[1:4], big.shape[-1], small.shape[-1]
+    (batch, *sides, features), channels = small.shape, big.shape[-1]
     blocks = _blocks(size, strides)
     grid = [n + b - 1 for n, b in zip(sides, blocks, strict=True)]
     edges = [
@@ -240,14 +241,17 @@ def _kernel_gradient(
         for side, n, s, p in zip(big.shape[1:4], grid, strides, padding, strict=True)
     ]
     big = lax.pad(big, jnp.zeros((), big.dtype), [(0, 0, 0), *edges, (0, 0, 0)])
-    big = _space_to_depth(big, strides).reshape(-1, math.prod(strides) * channels)
+    big = _space_to_depth(big, strides)
+    big = big.reshape(batch, math.prod(grid), -1)
     small = jnp.pad(small, [(0, 0), *((0, b - 1) for b in blocks), (0, 0)])
     shifts = [(i * grid[1] + j) * grid[2] + k for i, j, k in itertools.product(*map(range, blocks))]
-    small = jnp.pad(small.reshape(-1, features), [(shifts[-1], 0), (0, 0)])
+    small = small.reshape(batch, -1, features)
+    small = jnp.pad(small, [(0, 0), (shifts[-1], 0), (0, 0)])
 
     def product(shift):
-        neighbours = lax.dynamic_slice_in_dim(small, shifts[-1] - shift, big.shape[0])
-        return lax.dot_general(big, neighbours, (((0,), (0,)), ((), ())))
+        start = shifts[-1] - shift
+        neighbours = lax.dynamic_slice_in_dim(small, start, big.shape[1], axis=1)
+        return lax.dot_general(big, neighbours, (((0, 1), (0, 1)), ((), ())))
 
     gradient = lax.map(product, jnp.array(shifts))
     gradient = gradient.reshape(*blocks, *strides, channels, features)
