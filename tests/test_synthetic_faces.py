@@ -11,6 +11,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from fevgan_jax import EXPRESSIONS
+from fevgan_jax.data import pipeline
 from fevgan_jax.tfds_builders.synthetic_faces import (
     clip,
     expressions,
@@ -110,7 +111,7 @@ def test_people_differ_more_than_clips_of_one_person_begin(clips):
 def test_any_size_shows_the_same_face():
     small, large = (clip.render_subject(7, "happiness", image_size=size) for size in (64, 128))
     shrunk = large["video"].reshape(32, 64, 2, 64, 2, 3).mean(axis=(2, 4))
-    assert _apart(shrunk, small["video"]) < 4
+    assert _apart(shrunk, small["video"]) < 1.3
     np.testing.assert_allclose(large["landmarks"], 2 * small["landmarks"], atol=1e-3)
 
 
@@ -125,7 +126,8 @@ def test_head_motion_is_a_switch():
 def test_the_picture_in_the_docs_is_what_is_rendered():
     documented = cv2.imread(str(DOCS / "synthetic_faces.png"))[:64, :, ::-1]
     rendered = sheet.sheet([10_000], image_size=64)
-    assert _apart(documented, rendered) < 0.01  # another processor may round a few pixels otherwise
+    # Another processor may round a value the other way.
+    assert (np.abs(documented.astype(int) - rendered) > 1).mean() < 1e-4
 
 
 def test_pixels_and_order_do_not_depend_on_the_processes():
@@ -167,6 +169,19 @@ def test_configs_share_nobody():
         for config in synthetic_faces_dataset_builder.Builder.BUILDER_CONFIGS
     ]
     assert len(set().union(*people)) == sum(map(len, people))
+
+
+def test_a_set_of_ones_own_is_a_config(tmp_path):
+    config = synthetic_faces_dataset_builder.SyntheticFacesConfig(
+        name="restless", num_subjects=2, image_size=16, head_motion=5.0
+    )
+    builder = synthetic_faces_dataset_builder.Builder(data_dir=tmp_path, config=config)
+    builder.download_and_prepare(file_format="array_record")
+    source = pipeline.open_source(tmp_path, "synthetic_faces/restless", "test")
+    assert len(source) == 6
+    row = source[0]
+    expected = clip.render_subject(int(row["subject"][1:]), EXPRESSIONS[row["label"]], 16, 5.0)
+    np.testing.assert_array_equal(row["video"], expected["video"])
 
 
 def test_the_prepared_set_holds_what_is_rendered(tiny_data):
