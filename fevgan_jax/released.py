@@ -48,7 +48,9 @@ def export(workdir: str | os.PathLike, output: str | os.PathLike) -> None:
     narrow = jax.tree.map(lambda x: np.asarray(x, jnp.bfloat16), weights)
     write_atomic(output / "weights.msgpack", flax.serialization.msgpack_serialize(narrow))
     shutil.copy(pathlib.Path(workdir) / "metrics.jsonl", output)
-    config.data.data_dir = ""  # where one person keeps the data is nobody else's concern
+    # Where one person keeps data and weights is nobody else's concern.
+    config.data.data_dir = ""
+    config.initial_weights = pathlib.Path(config.initial_weights).name
     write_atomic(output / "config.json", (json.dumps(plain(config), indent=2) + "\n").encode())
 
 
