@@ -1,11 +1,14 @@
-"""generate.py: the files it leaves."""
+"""generate.py: what it makes of a photo, and the files it leaves."""
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from fevgan_jax import media
-from fevgan_jax.generate import write_outputs
+from fevgan_jax import EXPRESSIONS, media
+from fevgan_jax.errors import UserError
+from fevgan_jax.files import write_atomic
+from fevgan_jax.generate import generate, write_outputs
+from tests import experiments
 
 
 @pytest.fixture(scope="module")
@@ -45,3 +48,35 @@ def test_outputs_are_replaced(videos, tmp_path):
     write_outputs(still, tmp_path)
     with Image.open(tmp_path / "strip.png") as sheet:
         assert sheet.size == (5 * 128, 128)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("run")
+    experiments.untrained_run(experiments.without_frozen_nets(), workdir)
+    return workdir
+
+
+@pytest.fixture
+def crop(tmp_path):
+    write_atomic(tmp_path / "crop.png", media.png(np.full((64, 64, 3), 90, np.uint8)))
+    return tmp_path / "crop.png"
+
+
+def test_a_crop_makes_all_six_when_none_is_named(run, crop):
+    videos = generate(run, crop)
+    assert tuple(videos) == EXPRESSIONS
+    assert {video.shape for video in videos.values()} == {(32, 64, 64, 3)}
+    one = generate(run, crop, ["surprise"])
+    np.testing.assert_allclose(one["surprise"].astype(int), videos["surprise"], atol=1)
+
+
+def test_an_unknown_expression_names_the_known_ones(run, crop):
+    with pytest.raises(UserError, match=r"no expression 'joy'.*happiness"):
+        generate(run, crop, ["joy"])
+
+
+def test_a_photo_without_a_face_is_named(run, tmp_path):
+    write_atomic(tmp_path / "wall.png", media.png(np.full((200, 200, 3), 90, np.uint8)))
+    with pytest.raises(UserError, match=r"wall\.png: no face was found"):
+        generate(run, tmp_path / "wall.png")

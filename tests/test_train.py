@@ -108,7 +108,7 @@ def test_a_run_stops_with_the_name_of_the_step_that_failed(run, tmp_path):
 
 
 def test_a_run_without_a_checkpoint_says_so(run, tmp_path):
-    config, workdir = run
+    _, workdir = run
     (tmp_path / "config.json").write_text((workdir / "config.json").read_text())
     with pytest.raises(UserError, match="no checkpoint yet"):
         trained.load(tmp_path)
