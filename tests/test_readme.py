@@ -63,7 +63,8 @@ def test_make_demo_ends_with_files_to_look_at(more, tmp_path, environment):
     said = subprocess.run(
         ["make", "--dry-run", "demo"], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    command = shlex.split(said.stdout.splitlines()[-1])
+    (line,) = (line for line in said.stdout.splitlines() if "fevgan_jax.demo" in line)
+    command = shlex.split(line)
     size = ["--config.data.dataset=synthetic_faces/tiny", "--steps=1", "--config.num_samples=1"]
     size += [f"--output={tmp_path}", *SMALL, *more]
     lines = run(command, size, ROOT, environment).splitlines()
