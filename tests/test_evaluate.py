@@ -33,7 +33,9 @@ def test_a_still_picture_has_no_motion_and_the_real_clip_all_of_it(result):
     assert rows["copy-input"]["overall"]["acd_i"] == pytest.approx(0.0, abs=1e-5)
     assert rows["real"]["overall"]["motion"] == 1.0
     assert rows["real"]["overall"]["ssim"] == pytest.approx(1.0)
-    assert rows["real"]["overall"]["psnr"] is None  # infinite
+    assert rows["real"]["overall"]["psnr"] == 60.0
+    assert rows["real"]["overall"]["psnr_pooled"] is None  # infinite
+    assert rows["copy-input"]["overall"]["psnr"] < 60.0
     assert rows["real"]["overall"]["acd"] > 0
 
 
