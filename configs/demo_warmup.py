@@ -4,7 +4,7 @@
     python -m fevgan_jax.released --workdir=runs/warmup --output=$PWD/runs/warm
     python -m fevgan_jax.main --config=configs/demo.py --config.initial_weights=$PWD/runs/warm ...
 
-Choice: without the discriminator and the identity loss a step costs a third, and at first the
+Choice: without the discriminator and the identity loss a step costs less, and at first the
 reconstruction's gradient is nearly all there is. The batch stays at 16: from the same weights, 4
 clips a step stayed above a reconstruction loss of 0.080 for 300 steps, 16 passed 0.072 in 40, for
 BatchNorm's statistics of 4 people hide whose skin is light or dark.
