@@ -18,12 +18,14 @@ def get_config() -> ml_collections.ConfigDict:
     config.num_steps = 60_000  # choice: about the paper's 70 hours on its card
     config.ema_decay = 0.0  # choice: sample with the weights themselves; 0.999 averages them
     config.initial_weights = ""  # choice: "" draws them; a released model's name continues it
+    config.encode_once = False  # choice: True runs E_id on each clip's photo once, before step 1
 
     config.data = ml_collections.ConfigDict()
     config.data.dataset = ""  # TFDS name/config; each config below names its own
     config.data.data_dir = ""  # "" is TFDS's own folder (TFDS_DATA_DIR or ~/tensorflow_datasets)
     config.data.class_names = EXPRESSIONS  # paper: six labels; the data set's own replace them
     config.data.clip_shape = (32, 64, 64, 3)  # forced: VGAN's video; the data set's own replaces it
+    config.data.frames = ()  # paper: whole clips; (0, 31) gives the two ends of each alone
 
     config.model = ml_collections.ConfigDict()
     config.model.name = "fevgan_jax.models.fevgan"  # a module with a Generator and a Discriminator

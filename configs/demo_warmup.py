@@ -1,8 +1,10 @@
-"""The first part of the demo's released weights: the generator learns by reconstruction alone.
+r"""The second part of the demo's released weights: whole clips, by reconstruction alone.
 
-    python -m fevgan_jax.main --config=configs/demo_warmup.py --workdir=runs/warmup
-    python -m fevgan_jax.released --workdir=runs/warmup --output=$PWD/runs/warm
-    python -m fevgan_jax.main --config=configs/demo.py --config.initial_weights=$PWD/runs/warm ...
+    python -m fevgan_jax.main --config=configs/demo_warmup.py --workdir=runs/warmup \
+        --config.initial_weights=$PWD/runs/key_frames_weights
+    python -m fevgan_jax.released --workdir=runs/warmup --output=$PWD/runs/warmup_weights
+    python -m fevgan_jax.main --config=configs/demo.py --workdir=runs/demo \
+        --config.initial_weights=$PWD/runs/warmup_weights
 
 Choice: without the discriminator and the identity loss a step costs less, and at first the
 reconstruction's gradient is nearly all there is. The batch stays at 16: from the same weights, 4
@@ -19,9 +21,22 @@ def get_config() -> ml_collections.ConfigDict:
     """Returns the warm-up's config."""
     config = demo.get_config()
     config.data.dataset = "synthetic_faces/standard"
-    config.num_steps = 2_000
+    config.encode_once = True
+    config.num_steps = 1_000
+    config.ema_decay = 0.98  # choice: short, for the learning rate decays by itself
     config.generator_loss = ml_collections.ConfigDict({"reconstruction": 100.0})
     config.discriminator_loss = ml_collections.ConfigDict()
-    config.generator_optimizer.learning_rate = 1.5e-3  # choice: a regression bears more than a
-    config.generator_optimizer.b1 = 0.9  # game of two, and needs no short memory
+    config.generator_optimizer = muon()
+    config.log_every = 20
     return config
+
+
+def muon() -> ml_collections.ConfigDict:
+    """Muon with a learning rate that decays to nothing."""
+    optimizer = ml_collections.ConfigDict()
+    optimizer.name = "muon"  # choice: a regression in a third of Adam's steps
+    optimizer.learning_rate = ml_collections.ConfigDict()
+    optimizer.learning_rate.name = "cosine_decay_schedule"
+    optimizer.learning_rate.init_value = 2e-3
+    optimizer.learning_rate.decay_steps = 1_000
+    return optimizer

@@ -58,7 +58,9 @@ def evaluate(
     config = model.config
     config.data.data_dir = config.data.data_dir if data_dir is None else data_dir
     split = split or config.eval.split
-    source = pipeline.open_source(config.data.data_dir, config.data.dataset, split)
+    source = pipeline.open_source(
+        config.data.data_dir, config.data.dataset, split, config.data.frames
+    )
     frozen, _ = recognizers.load([config.eval.embedder.name], weights_dir)
     measure = jax.jit(functools.partial(_compare, config.eval))
     embed = jax.jit(functools.partial(_embed, config.eval))
@@ -206,7 +208,9 @@ def _classifier(config) -> Callable[[np.ndarray], np.ndarray] | None:
     """Trains the expression classifier on the real clips of the train split."""
     if not config.eval.classifier_steps:
         return None
-    source = pipeline.open_source(config.data.data_dir, config.data.dataset, "train")
+    source = pipeline.open_source(
+        config.data.data_dir, config.data.dataset, "train", config.data.frames
+    )
     clips = [source[index] for index in range(len(source))]
     return expression.train(
         np.stack([clip["video"][[0, -1]] for clip in clips]),

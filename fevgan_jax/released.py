@@ -70,14 +70,18 @@ def start_from(config: ml_collections.ConfigDict, state: TrainState) -> TrainSta
             f"folder that `released` made, or one of: {there}."
         )
     stored = flax.serialization.msgpack_restore((folder / "weights.msgpack").read_bytes())
-    wide = jax.tree.map(lambda x: np.asarray(x, np.float32), stored)
+    # A run without a loss for it has no discriminator to give or to take.
+    players = {
+        name: player
+        for name in ("generator", "discriminator")
+        if stored[name]["params"] and (player := getattr(state, name)).params
+    }
     drawn = {
         name: {"params": player.params, "statistics": player.statistics}
-        for name, player in (
-            ("generator", state.generator),
-            ("discriminator", state.discriminator),
-        )
+        for name, player in players.items()
     }
+    wide = jax.tree.map(lambda x: np.asarray(x, np.float32), {name: stored[name] for name in drawn})
+    wide = _inflate(wide, drawn)
     if _shapes(wide) != _shapes(drawn):
         model = json.loads((folder / "config.json").read_text())["model"]
         raise UserError(
@@ -85,10 +89,27 @@ def start_from(config: ml_collections.ConfigDict, state: TrainState) -> TrainSta
             f"config.model as {model}, or clear --config.initial_weights."
         )
     return state.replace(
-        generator=state.generator.replace(**wide["generator"]),
-        discriminator=state.discriminator.replace(**wide["discriminator"]),
         average=wide["generator"] if state.average is not None else None,
+        **{name: player.replace(**wide[name]) for name, player in players.items()},
     )
+
+
+def _inflate(stored: Any, drawn: Any) -> Any:
+    """Gives the kernels of a generator of key frames the time side of one of whole clips.
+
+    Each moment then fills the two that a doubling makes of it: the video is the first picture and
+    then the second, and training joins them (choice: as I3D inflates 2D kernels, Carreira and
+    Zisserman 2017, but for a doubling).
+    """
+    there = dict(jax.tree_util.tree_leaves_with_path(drawn))
+
+    def inflate(path, kernel):
+        wanted = there[path].shape if path in there else kernel.shape
+        if kernel.ndim != 5 or wanted == kernel.shape or wanted != (4, *kernel.shape[1:]):
+            return kernel
+        return np.pad(np.repeat(kernel, 2, axis=0), [(1, 1), *[(0, 0)] * 4])
+
+    return jax.tree_util.tree_map_with_path(inflate, stored)
 
 
 def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:

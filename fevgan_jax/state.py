@@ -32,7 +32,7 @@ class TrainState:
       step: steps taken so far, int32.
       key: the run's one PRNG key; step s draws from `fold_in(key, s)`.
       generator: the generator.
-      discriminator: the discriminator.
+      discriminator: the discriminator, empty in a run without a loss for it.
       average: moving averages of the generator's `params` and `statistics`, or None.
       metrics: running averages since the last line of metrics, so that a resumed run writes
         the line an undisturbed one does.
@@ -83,6 +83,7 @@ def make_condition(
     frozen: dict[str, Any],
     image: jax.Array,
     label: jax.Array,
+    identity: jax.Array | None = None,
 ) -> dict[str, jax.Array]:
     """What the generator is given.
 
@@ -91,13 +92,16 @@ def make_condition(
       frozen: parameters of the frozen nets, by name.
       image: neutral faces `[B, H, W, C]` in [-1, 1].
       label: `[B]` int32.
+      identity: the images' features, where they are known already.
 
     Returns:
       `image`, `label` and, when the config has an identity encoder, `identity` `[B, h, w, D]`.
     """
     condition = {"image": image, "label": label}
     if config.model.identity_encoder:
-        condition["identity"] = recognizers.encode(config.model.identity_encoder, frozen, image)
+        if identity is None:
+            identity = recognizers.encode(config.model.identity_encoder, frozen, image)
+        condition["identity"] = identity
     return condition
 
 
@@ -126,14 +130,17 @@ def init_state(
     generator = _init_player(
         config.generator_optimizer, networks.generator, generator_key, streams, condition
     )
-    discriminator = _init_player(
-        config.discriminator_optimizer,
-        networks.discriminator,
-        discriminator_key,
-        streams,
-        video,
-        condition,
-    )
+    if config.discriminator_loss:
+        discriminator = _init_player(
+            config.discriminator_optimizer,
+            networks.discriminator,
+            discriminator_key,
+            streams,
+            video,
+            condition,
+        )
+    else:
+        discriminator = Player({}, {}, {})
     average = {"params": generator.params, "statistics": generator.statistics}
     return TrainState(
         step=jnp.zeros((), jnp.int32),

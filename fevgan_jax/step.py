@@ -64,7 +64,9 @@ def make_train_step(
             jax.random.fold_in(state.key, state.step)
         )
         video = to_signed(batch["video"])
-        condition = make_condition(config, frozen, video[:, 0], batch["label"])
+        condition = make_condition(
+            config, frozen, video[:, 0], batch["label"], batch.get("identity")
+        )
 
         def generate(params):
             outputs, moved = networks.generator.apply(

@@ -6,6 +6,7 @@ import time
 import jax
 import ml_collections
 import numpy as np
+import tqdm
 from absl import logging
 from clu import parameter_overview, periodic_actions
 
@@ -17,11 +18,14 @@ from fevgan_jax.state import (
     build_networks,
     frozen_names,
     init_state,
+    make_condition,
     sampling_variables,
 )
-from fevgan_jax.step import make_metrics, make_sample_step, make_train_step
+from fevgan_jax.step import make_metrics, make_sample_step, make_train_step, to_signed
 from fevgan_jax.summaries import Summaries
 from fevgan_jax.workdir import keep_config, plain
+
+_PHOTOS = 32  # encoded together
 
 
 def train(
@@ -44,9 +48,10 @@ def train(
     """
     mesh = sharding.make_mesh()
     sharding.check_batch_size(config.batch_size, mesh)
-    source = pipeline.open_source(config.data.data_dir, config.data.dataset, "train")
-    config.data.class_names = source.class_names
-    config.data.clip_shape = source[0]["video"].shape
+    data = config.data
+    source = pipeline.open_source(data.data_dir, data.dataset, "train", data.frames)
+    data.class_names = source.class_names
+    data.clip_shape = source[0]["video"].shape
     frozen, hashes = recognizers.load(frozen_names(config), weights_dir)
     if jax.process_index() == 0:
         keep_config(config, workdir)
@@ -87,7 +92,12 @@ def train(
             num_train_steps=config.num_steps, every_steps=None, every_secs=20
         )
         batches = pipeline.train_batches(
-            source, batch_size=config.batch_size, seed=config.seed, start_step=start, mesh=mesh
+            source,
+            batch_size=config.batch_size,
+            seed=config.seed,
+            start_step=start,
+            mesh=mesh,
+            rows_by_clip=_encode_photos(config, frozen, source) if config.encode_once else {},
         )
         logged, clock = start, time.perf_counter()
         for step in range(start + 1, config.num_steps + 1):
@@ -112,11 +122,26 @@ def train(
     return state
 
 
+def _encode_photos(config, frozen, source: pipeline.Source) -> dict[str, np.ndarray]:
+    """What E_id sees in the neutral photo of each clip: it is frozen, and so are they."""
+    encode = jax.jit(
+        lambda frozen, pixels: make_condition(config, frozen, to_signed(pixels), None)["identity"]
+    )
+    features = []
+    for start in tqdm.trange(0, len(source), _PHOTOS, desc="encode photos", unit="batch"):
+        rows = np.minimum(np.arange(start, start + _PHOTOS), len(source) - 1)
+        features.append(
+            np.asarray(encode(frozen, np.stack([source[int(i)]["video"][0] for i in rows])))
+        )
+    return {"identity": np.concatenate(features)[: len(source)]}
+
+
 class _Samples:
     """A few fixed test clips, real beside generated, for TensorBoard and the eye."""
 
     def __init__(self, config, networks, frozen):
-        test = pipeline.open_source(config.data.data_dir, config.data.dataset, "test")
+        data = config.data
+        test = pipeline.open_source(data.data_dir, data.dataset, "test", data.frames)
         chosen = np.linspace(0, len(test) - 1, config.num_samples).astype(int)
         clips = [test[int(index)] for index in chosen]
         self._real = np.stack([clip["video"] for clip in clips])

@@ -29,10 +29,20 @@ def without_frozen_nets():
     return config
 
 
-def random_batch(size, seed=0):
+def of_key_frames():
+    """The same for two frames of each clip, without a discriminator."""
+    config = without_frozen_nets()
+    config.data.frames = (0, 31)
+    config.model.generator.key_frames = True
+    config.generator_loss = {"reconstruction": 100.0}
+    config.discriminator_loss = {}
+    return config
+
+
+def random_batch(size, seed=0, frames=()):
     random = np.random.default_rng(seed)
     return {
-        "video": random.integers(0, 256, (size, *CLIP), np.uint8),
+        "video": random.integers(0, 256, (size, *CLIP), np.uint8)[:, list(frames) or slice(None)],
         "label": random.integers(0, 6, size).astype(np.int32),
     }
 

@@ -4,6 +4,8 @@ import pytest
 
 from fevgan_jax import released
 from fevgan_jax.errors import UserError
+from fevgan_jax.state import build_networks, sampling_variables
+from fevgan_jax.step import make_sample_step
 from fevgan_jax.workdir import read_config
 from tests import experiments
 
@@ -33,6 +35,32 @@ def test_a_run_starts_from_released_weights_rounded_to_bfloat16(release):
             )
         assert getattr(started, name).optimizer is getattr(other, name).optimizer
     jax.tree.map(np.testing.assert_array_equal, started.average["params"], started.generator.params)
+
+
+def test_key_frames_become_the_two_halves_of_a_video(tmp_path):
+    config = experiments.of_key_frames()
+    state = experiments.untrained_run(config, tmp_path / "run")
+    released.export(tmp_path / "run", tmp_path / "released")
+    whole = experiments.without_frozen_nets()
+    whole.initial_weights, whole.seed = str(tmp_path / "released"), 1
+    _, drawn = experiments.start(whole)
+    started = released.start_from(whole, drawn)
+    # The release has no discriminator: the drawn one stays.
+    assert started.discriminator is drawn.discriminator
+
+    batch = experiments.random_batch(2)
+
+    def video(config, state):
+        sample = jax.jit(make_sample_step(config, build_networks(config)))
+        variables = sampling_variables(state)
+        made = sample(variables, {}, batch["video"][:, 0], batch["label"], state.key)
+        return np.asarray(made).astype(int)
+
+    rounded = jax.tree.map(lambda x: np.asarray(x.astype("bfloat16"), np.float32), state.average)
+    two = video(config, state.replace(average=rounded))
+    assert two.shape[1] == 2
+    many = video(whole, started)
+    assert np.abs(many - np.repeat(two, 16, axis=1)).max() <= 1  # a float beside a rounding edge
 
 
 def test_a_release_does_not_tell_where_the_data_lay(release):

@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -5,7 +7,7 @@ import optax
 import pytest
 
 from fevgan_jax import losses, recognizers, sharding
-from fevgan_jax.configs import base
+from fevgan_jax.configs import base, demo_warmup
 from fevgan_jax.state import sampling_variables
 from fevgan_jax.step import make_sample_step, make_train_step, to_pixels, to_signed
 from tests import experiments
@@ -138,6 +140,33 @@ def test_a_photo_alone_gives_the_same_video_as_in_a_batch(experiment):
     alone = sample(sampling_variables(state), {}, images[2:3], batch["label"][2:3], state.key)
     # One grey level: a float next to a rounding edge may fall to either side.
     assert np.abs(alone[0].astype(int) - together[2].astype(int)).max() <= 1
+
+
+def test_features_known_already_are_taken_as_they_are(random_nets):
+    config = experiments.narrow(demo_warmup.get_config())
+    frozen, _ = recognizers.load(["vgg16"], None)
+    networks, state = experiments.start(config, frozen)
+    step = jax.jit(make_train_step(config, networks))
+    batch = experiments.random_batch(2)
+    photos = to_signed(batch["video"][:, 0])
+    known = jax.jit(functools.partial(recognizers.encode, config.model.identity_encoder))(
+        frozen, photos
+    )
+
+    def loss(batch):
+        return step(state, frozen, batch).metrics.compute()["generator_loss"]
+
+    np.testing.assert_allclose(loss(batch), loss(batch | {"identity": known}), rtol=1e-5)
+    assert loss(batch) != pytest.approx(loss(batch | {"identity": 9 * known}), rel=1e-5)
+
+
+def test_a_run_without_a_discriminator_loss_has_no_discriminator():
+    config = experiments.of_key_frames()
+    networks, state = experiments.start(config)
+    assert not jax.tree.leaves(state.discriminator)
+    batch = experiments.random_batch(2, frames=config.data.frames)
+    state = jax.jit(make_train_step(config, networks))(state, {}, batch)
+    assert set(state.metrics.compute()) == {"generator_loss", "generator_reconstruction"}
 
 
 def test_the_average_follows_the_generator(experiment):

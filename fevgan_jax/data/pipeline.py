@@ -5,7 +5,7 @@ import functools
 import pathlib
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import grain
@@ -31,10 +31,12 @@ class Source:
     Attributes:
       builder_dir: the folder of the prepared set, `<data_dir>/<dataset>/<version>`.
       split: the split's name.
+      frames: indices of the frames that are given of each clip; () gives all.
     """
 
     builder_dir: str
     split: str
+    frames: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self._clips)
@@ -50,13 +52,14 @@ class Source:
           UserError: the record is broken.
         """
         clip = self._read(self._clips, index)
+        frames = list(self.frames) or slice(None)
         return {
             # A video comes from the data source as a list of frames.
-            "video": np.stack(clip["video"]),
-            "mask": np.stack(clip["mask"]),
-            "landmarks": clip["landmarks"],
+            "video": np.stack(clip["video"])[frames],
+            "mask": np.stack(clip["mask"])[frames],
+            "landmarks": clip["landmarks"][frames],
             "label": np.int32(clip["label"]),
-            "source_frames": clip["source_frames"],
+            "source_frames": clip["source_frames"][frames],
             "subject": clip["subject"].decode(),
             "clip": clip["clip"].decode(),
         }
@@ -110,13 +113,14 @@ def data_root(data_dir: str) -> pathlib.Path:
     return pathlib.Path(data_dir or tfds.core.constants.DATA_DIR).expanduser()
 
 
-def open_source(data_dir: str, dataset: str, split: str) -> Source:
+def open_source(data_dir: str, dataset: str, split: str, frames: tuple[int, ...] = ()) -> Source:
     """Opens a prepared set from its files alone; the code that built it is not needed.
 
     Args:
       data_dir: where `prepare` put the sets; "" is TFDS's own folder.
       dataset: the set's name and, where it has them, its variant: `synthetic_faces/demo`.
       split: a split of it.
+      frames: indices of the frames to give of each clip; () gives all.
 
     Raises:
       UserError: the set is not there, is broken, or has no such split.
@@ -129,7 +133,7 @@ def open_source(data_dir: str, dataset: str, split: str) -> Source:
             f"--data_dir={data_root(data_dir)}` first."
         )
     newest = max(versions, key=lambda path: tuple(map(int, path.name.split("."))))
-    source = Source(str(newest), split)
+    source = Source(str(newest), split, tuple(frames))
     try:
         splits = list(source._builder.info.splits)
         if split in splits:
@@ -152,6 +156,7 @@ def train_batches(
     seed: int,
     start_step: int,
     mesh: Mesh,
+    rows_by_clip: Mapping[str, np.ndarray] | None = None,
     prefetch: int = 2,
     cache_bytes: int = 2**31,
 ) -> Iterator[dict[str, jax.Array]]:
@@ -166,12 +171,13 @@ def train_batches(
       seed: of the shuffle; every pass over the data has its own order.
       start_step: the step of the first batch given.
       mesh: from `sharding.make_mesh`.
+      rows_by_clip: arrays `[N, ...]` by name, whose row n joins what clip n holds.
       prefetch: batches held ready, on the host and again on the devices.
       cache_bytes: a set that is no larger once decoded stays in memory, so that each clip is
         decoded once; the papers' sets fit. A larger one is decoded anew every time.
 
     Yields:
-      `ARRAYS` as global arrays `[B, ...]` sharded along `data`.
+      `ARRAYS`, and what `rows_by_clip` adds, as global arrays `[B, ...]` sharded along `data`.
     """
     rows = sharding.local_rows(batch_size, mesh)
     shuffled = grain.MapDataset.range(len(source)).seed(seed).shuffle().repeat()
@@ -180,9 +186,12 @@ def train_batches(
     if len(source) * sum(array.nbytes for array in read(0).values()) <= cache_bytes:
         read = functools.cache(read)
 
+    joined = rows_by_clip or {}
+
     def clip(position: int) -> dict[str, np.ndarray]:
         step, row = divmod(position, len(rows))
-        return read(shuffled[step * batch_size + rows[row]])
+        index = shuffled[step * batch_size + rows[row]]
+        return read(index) | {name: values[index] for name, values in joined.items()}
 
     # Batches are made before the data set becomes an iterator: each is then one element, and their
     # order does not depend on how many threads read.

@@ -25,11 +25,13 @@ class Generator(nn.Module):
       num_classes: number of expressions.
       encoder_features: E_s's widths; () leaves E_s out.
       decoder_features: the decoder's widths before the video's three channels.
+      key_frames: decode the code's two moments as two pictures, by kernels without a time side.
     """
 
     num_classes: int = 6  # paper
     encoder_features: tuple[int, ...] = (64, 128, 256, 512)  # paper: 512 maps; the rest a choice
     decoder_features: tuple[int, ...] = (1024, 512, 256, 128)  # forced: VGAN's conditional model
+    key_frames: bool = False
 
     @nn.compact
     def __call__(self, condition: Mapping[str, jax.Array], *, train: bool) -> dict[str, jax.Array]:
@@ -41,8 +43,9 @@ class Generator(nn.Module):
           train: BatchNorm uses the batch's statistics and moves its averages.
 
         Returns:
-          `video` `[B, 32, 64, 64, 3]` in [-1, 1].
+          `video` `[B, 32, 64, 64, 3]` in [-1, 1], two frames of it with `key_frames`.
         """
+        double = _double_sides if self.key_frames else _double
         parts = [condition["identity"]] if "identity" in condition else []
         if self.encoder_features:
             parts.append(self._encode(condition["image"], train))
@@ -55,9 +58,9 @@ class Generator(nn.Module):
         x = ConvTranspose(first, (2, 1, 1), use_bias=False, name="decoder_0")(code)
         x = nn.relu(batch_norm(train=train, name="decoder_norm_0")(x))
         for i, features in enumerate(rest, start=1):
-            x = _double(features, use_bias=False, name=f"decoder_{i}")(x)
+            x = double(features, use_bias=False, name=f"decoder_{i}")(x)
             x = nn.relu(batch_norm(train=train, name=f"decoder_norm_{i}")(x))
-        video = _double(3, use_bias=True, name="video")(x)
+        video = double(3, use_bias=True, name="video")(x)
         return {"video": nn.tanh(video)}  # forced: the range of the photos
 
     def _encode(self, image: jax.Array, train: bool) -> jax.Array:
@@ -107,6 +110,10 @@ class Discriminator(nn.Module):
 
 def _double(features: int, *, use_bias: bool, name: str) -> ConvTranspose:
     return ConvTranspose(features, (4, 4, 4), (2, 2, 2), (1, 1, 1), use_bias=use_bias, name=name)
+
+
+def _double_sides(features: int, *, use_bias: bool, name: str) -> ConvTranspose:
+    return ConvTranspose(features, (1, 4, 4), (1, 2, 2), (0, 1, 1), use_bias=use_bias, name=name)
 
 
 def _halve(features: int, *, use_bias: bool, name: str) -> Conv:

@@ -1,7 +1,7 @@
 """Renders one clip: a subject makes an expression, from neutral to apex."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -26,7 +26,11 @@ person = functools.lru_cache(maxsize=8)(subject.make)
 
 
 def render_subject(
-    subject_id: int, expression: str, image_size: int = 64, head_motion: float = HEAD_MOTION
+    subject_id: int,
+    expression: str,
+    image_size: int = 64,
+    head_motion: float = HEAD_MOTION,
+    chosen: Sequence[int] = range(NUM_FRAMES),
 ) -> dict[str, object]:
     """Renders the clip of one subject and expression, a pure function of the arguments.
 
@@ -35,10 +39,11 @@ def render_subject(
       expression: one of `fevgan_jax.EXPRESSIONS`.
       image_size: side S of the square frames.
       head_motion: see `HEAD_MOTION`.
+      chosen: which T of the clip's 32 frames to render.
 
     Returns:
-      The features of the data set: `video` uint8 [32, S, S, 3], `mask` uint8 [32, S, S, 1] (0 or
-      255), `landmarks` float32 [32, 68, 2] (column, row in pixels), `source_frames` float32 [32],
+      The features of the data set: `video` uint8 [T, S, S, 3], `mask` uint8 [T, S, S, 1] (0 or
+      255), `landmarks` float32 [T, 68, 2] (column, row in pixels), `source_frames` float32 [T],
       and the strings `label`, `subject` and `clip`.
 
     Raises:
@@ -53,11 +58,13 @@ def render_subject(
     drift = random.normal(0, head_motion, 3) * [0.5, 1, 0.5]
     apex = np.add(expressions.HEAD[expression], [*drift, 0])
 
-    posed = [_pose(model, who.vertices + p * moved, p * apex) for p in progress]
-    place = _crop(posed[0], model, image_size, random)
+    def posed(frame):
+        return _pose(model, who.vertices + progress[frame] * moved, progress[frame] * apex)
+
+    place = _crop(posed(0), model, image_size, random)
     frames, masks, landmarks = [], [], []
-    for points in posed:
-        points = place(points)
+    for frame in chosen:
+        points = place(posed(frame))
         image, mask = render.render(model.mesh, who.paint, points, oval(points, model), image_size)
         frames.append(image)
         masks.append(mask)
@@ -69,7 +76,7 @@ def render_subject(
         "label": expression,
         "subject": subject_name(subject_id),
         "clip": f"{subject_name(subject_id)}_{expression}",
-        "source_frames": np.arange(NUM_FRAMES, dtype=np.float32),
+        "source_frames": np.array(chosen, np.float32),
     }
 
 

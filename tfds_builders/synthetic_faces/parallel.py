@@ -39,13 +39,16 @@ class Renderers:
         subject_ids: Sequence[int],
         image_size: int = 64,
         head_motion: float = clip.HEAD_MOTION,
+        chosen: Sequence[int] = range(clip.NUM_FRAMES),
     ) -> Iterator[dict[str, object]]:
         """Yields the six clips of each subject, in order, as `clip.render_subject` gives them.
 
         But `video` and `mask` are lists of PNG bytes: encoding takes TFDS several times as long
         as rendering takes. Neither pixels nor order depend on the number of processes.
         """
-        work = functools.partial(_render_all, image_size=image_size, head_motion=head_motion)
+        work = functools.partial(
+            _render_all, image_size=image_size, head_motion=head_motion, chosen=chosen
+        )
         ahead = collections.deque()  # bounded, or finished clips would pile up in memory
         for subject_id in subject_ids:
             with _nothing_to_import():
@@ -82,10 +85,10 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _render_all(subject_id, image_size, head_motion):
+def _render_all(subject_id, image_size, head_motion, chosen):
     clips = []
     for expression in fevgan_jax.EXPRESSIONS:
-        features = clip.render_subject(subject_id, expression, image_size, head_motion)
+        features = clip.render_subject(subject_id, expression, image_size, head_motion, chosen)
         features["video"] = [_png(frame[..., ::-1]) for frame in features["video"]]
         features["mask"] = [_png(frame) for frame in features["mask"]]
         clips.append(features)

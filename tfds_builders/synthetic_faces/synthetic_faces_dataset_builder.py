@@ -22,12 +22,14 @@ class SyntheticFacesConfig(tfds.core.BuilderConfig):
       num_subjects: how many people.
       image_size: side of the frames; choice: the paper's 64.
       head_motion: degrees, see `clip.HEAD_MOTION`.
+      frames: which of a clip's 32 frames are rendered.
     """
 
     first_subject: int = 0
     num_subjects: int = 600
     image_size: int = 64
     head_motion: float = clip.HEAD_MOTION
+    frames: tuple[int, ...] = tuple(range(clip.NUM_FRAMES))
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
@@ -39,6 +41,13 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     RELEASE_NOTES: ClassVar = {"1.0.0": "First release."}
     BUILDER_CONFIGS = (
         SyntheticFacesConfig(name="standard", description="600 people, to train on."),
+        SyntheticFacesConfig(
+            name="crowd",
+            description="2,400 people by the two ends of each clip, to learn faces from.",
+            first_subject=40_000,
+            num_subjects=2_400,
+            frames=(0, clip.NUM_FRAMES - 1),
+        ),
         SyntheticFacesConfig(
             name="demo",
             description="120 people, for the demo.",
@@ -59,7 +68,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         return {name: each * len(people) for name, people in self._people().items()}
 
     def _info(self) -> tfds.core.DatasetInfo:
-        size, frames = self.builder_config.image_size, clip.NUM_FRAMES
+        size, frames = self.builder_config.image_size, len(self.builder_config.frames)
         return self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict(
                 {
@@ -85,7 +94,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _generate_examples(self, renderers, people):
         config = self.builder_config
-        for features in renderers.render(people, config.image_size, config.head_motion):
+        for features in renderers.render(
+            people, config.image_size, config.head_motion, config.frames
+        ):
             yield features["clip"], features
 
     def _people(self) -> dict[str, list[int]]:

@@ -1,0 +1,25 @@
+"""The first part of the demo's released weights: the two ends of each clip, as two pictures.
+
+    python -m fevgan_jax.main --config=configs/demo_key_frames.py --workdir=runs/key_frames
+    python -m fevgan_jax.released --workdir=runs/key_frames --output=$PWD/runs/key_frames_weights
+
+Choice: who a face is and what each expression does to it is learnt from as many faces as possible,
+and two frames of a clip teach nearly as much of that as 32, at an eighth of the work. The kernels
+get their time side when `configs/demo_warmup.py` starts from these weights.
+"""
+
+import ml_collections
+
+from fevgan_jax.configs import demo_warmup
+
+
+def get_config() -> ml_collections.ConfigDict:
+    """Returns the key frames' config."""
+    config = demo_warmup.get_config()
+    config.data.dataset = "synthetic_faces/crowd"  # its clips are their two ends alone
+    config.model.generator.key_frames = True
+    config.batch_size = 64
+    config.num_steps = 1_700
+    config.generator_optimizer.learning_rate.init_value = 4e-3
+    config.generator_optimizer.learning_rate.decay_steps = 1_700
+    return config
