@@ -76,6 +76,18 @@ def test_rows_of_a_clip_stay_together(source):
     assert batch["label"].tolist() == [number % 2 for number in numbers]
 
 
+def test_chosen_frames_are_those_of_the_whole_clip(data_dir, source):
+    ends = pipeline.open_source(data_dir, "tiny_clips/demo", "train", (0, 3))
+    for name in ("video", "mask", "landmarks", "source_frames"):
+        np.testing.assert_array_equal(ends[1][name], source[1][name][[0, 3]])
+
+
+def test_rows_by_clip_join_the_clip_they_belong_to(source):
+    own = {"identity": np.stack([source[i]["landmarks"][0, 0] for i in range(CLIPS)])}
+    for batch in _batches(source, 3, rows_by_clip=own):
+        assert batch["identity"][:, 0].astype(int).tolist() == _numbers([batch])[0]
+
+
 def test_a_batch_is_a_function_of_seed_and_step(source):
     whole = _numbers(_batches(source, 6))
     assert _numbers(_batches(source, 6)) == whole
