@@ -13,7 +13,9 @@ test: $(VENV)/installed
 	$(RUN) -m pytest -n $(WORKERS) $(ARGS)
 
 bench: $(VENV)/installed
-	$(RUN) benchmarks/step.py --config=configs/mug.py $(ARGS)
+	$(RUN) benchmarks/step.py --config=mug --batch_size=4
+	$(RUN) benchmarks/layers.py --config=mug --batch_size=4
+	$(RUN) benchmarks/render.py
 
 lint: $(VENV)/installed
 	$(RUN) -m ruff check .
