@@ -32,10 +32,11 @@ def test_bad_input_is_one_sentence_and_status_two():
 
 
 def test_a_wrong_or_missing_flag_is_bad_input():
-    for arguments in ([], ["--nmae=x"], ["--name=x", "stray"]):
+    for arguments, named in (([], "name"), (["--nmae=x"], "nmae"), (["--name=x", "lost"], "lost")):
         done = run(*arguments)
         assert done.returncode == 2
         assert done.stderr.startswith("error: ")
+        assert named in done.stderr
         assert "Traceback" not in done.stderr
 
 
