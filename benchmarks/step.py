@@ -5,6 +5,7 @@ memory of the process and what ran it. The batch and the frozen nets are random:
 the work.
 """
 
+import functools
 import importlib
 import json
 import os
@@ -19,7 +20,7 @@ import numpy as np
 from absl import flags
 
 from fevgan_jax import cli, config_flag
-from fevgan_jax.state import build_networks, frozen_names, init_state
+from fevgan_jax.state import build_networks, frozen_names, init_state, make_condition
 from fevgan_jax.step import make_metrics, make_train_step
 
 
@@ -37,6 +38,14 @@ def measure(config, batch_size: int, num_steps: int) -> dict:
         frozen[name] = jax.jit(net.Network(features=features).init)(
             jax.random.key(0), jnp.zeros((1, *config.data.clip_shape[1:]))
         )["params"]
+    if config.encode_once:
+        condition = jax.eval_shape(
+            functools.partial(make_condition, config),
+            frozen,
+            jnp.zeros((batch_size, *config.data.clip_shape[1:])),
+            batch["label"],
+        )
+        batch["identity"] = np.ones(condition["identity"].shape, np.float32)
     state = jax.jit(
         lambda frozen: init_state(config, networks, frozen, metrics, config.data.clip_shape)
     )(frozen)

@@ -16,15 +16,14 @@ def get_config() -> ml_collections.ConfigDict:
     config = base.get_config()
     config.data.dataset = "synthetic_faces/demo"
     config.num_steps = 6_000
-    config.ema_decay = 0.995  # choice: stands in for a decaying learning rate in a short run
+    config.ema_decay = 0.995  # choice: stands in for a decaying learning rate
     config.model.identity_encoder = base.vgg16()  # choice: the trunk that pip brings
     config.model.generator.encoder_features = (32, 64, 128, 256)  # choice: half the width
     config.model.generator.decoder_features = (256, 128, 64, 32)  # choice: a quarter
     config.model.discriminator.features = (16, 32, 64, 128)  # choice: a quarter
+    config.generator_loss.identity = 2.5  # choice: about a tenth of the reconstruction term
     config.identity_loss.encoder = base.vgg16()
     config.identity_loss.frames = (31,)  # choice: the apex alone, for speed
-    config.generator_optimizer.learning_rate = 4e-4  # choice: a short run; the average calms it
-    config.discriminator_optimizer.learning_rate = 4e-4
     config.sample_every = 500
     config.checkpoint_every = 500
     config.eval.embedder.name = "vgg16"  # choice: what pip brings; the loss optimises it too

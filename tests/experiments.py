@@ -32,17 +32,17 @@ def without_frozen_nets():
 def of_key_frames():
     """The same for two frames of each clip, without a discriminator."""
     config = without_frozen_nets()
-    config.data.frames = (0, 31)
+    config.data.clip_shape = (2, *CLIP[1:])
     config.model.generator.key_frames = True
     config.generator_loss = {"reconstruction": 100.0}
     config.discriminator_loss = {}
     return config
 
 
-def random_batch(size, seed=0, frames=()):
+def random_batch(size, seed=0, clip_shape=CLIP):
     random = np.random.default_rng(seed)
     return {
-        "video": random.integers(0, 256, (size, *CLIP), np.uint8)[:, list(frames) or slice(None)],
+        "video": random.integers(0, 256, (size, *clip_shape), np.uint8),
         "label": random.integers(0, 6, size).astype(np.int32),
     }
 

@@ -24,7 +24,7 @@ def test_a_shipped_config_takes_two_steps(name, random_nets):
     networks, state = experiments.start(config, frozen)
     step = jax.jit(make_train_step(config, networks))
     for _ in range(2):
-        state = step(state, frozen, experiments.random_batch(2, frames=config.data.frames))
+        state = step(state, frozen, experiments.random_batch(2, clip_shape=config.data.clip_shape))
     values = state.metrics.compute()
     assert all(np.isfinite(value) for value in values.values())
     assert {f"generator_{term}" for term in config.generator_loss} <= set(values)

@@ -48,6 +48,7 @@ def test_constant_grid_equals_the_whole_grid(case):
     np.testing.assert_allclose(
         convolutions.convolve_constant(values, sides, kernel, strides, padding),
         convolutions.convolve(grid, kernel, strides, padding, "native"),
+        rtol=1e-4,
         atol=1e-4,
     )
 
@@ -63,14 +64,21 @@ def test_transposed_is_the_adjoint():
 
 
 @pytest.mark.parametrize(
-    "operation", [convolutions.convolve, convolutions.transposed_convolve], ids=["down", "up"]
+    ("operation", "grid", "features"),
+    [
+        (convolutions.convolve, (8, 4, 4, 4, 3), (3, 3)),
+        (convolutions.convolve, (8, 4, 4, 4, 3), (3, 64)),
+        (convolutions.transposed_convolve, (8, 4, 4, 4, 3), (3, 3)),
+        (convolutions.transposed_convolve, (8, 1, 2, 2, 32), (3, 32)),
+    ],
+    ids=["down", "deep down", "up", "deep up"],
 )
-def test_a_sharded_batch_is_never_gathered(operation):
+def test_a_sharded_batch_is_never_gathered(operation, grid, features):
     mesh = jax.make_mesh((8,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
     rows = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("data"))
     whole = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
-    grid = jax.device_put(_draw((8, 4, 4, 4, 3)), rows)
-    kernel = jax.device_put(_draw((4, 4, 4, 3, 3)), whole)
+    grid = jax.device_put(_draw(grid), rows)
+    kernel = jax.device_put(_draw((4, 4, 4, *features)), whole)
 
     def gradients(grid, kernel):
         value, pull = jax.vjp(lambda *both: operation(*both, (2, 2, 2), (1, 1, 1)), grid, kernel)

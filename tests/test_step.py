@@ -59,7 +59,7 @@ def naive_step(config, networks, state, batch):
 
     def updated(player, loss):
         (value, statistics), gradient = jax.value_and_grad(loss, has_aux=True)(player.params)
-        optimizer = optax.adam(4e-4, b1=0.5)
+        optimizer = optax.adam(2e-4, b1=0.5)
         updates, _ = optimizer.update(gradient, optimizer.init(player.params), player.params)
         return optax.apply_updates(player.params, updates), statistics, value, gradient
 
@@ -164,7 +164,7 @@ def test_a_run_without_a_discriminator_loss_has_no_discriminator():
     config = experiments.of_key_frames()
     networks, state = experiments.start(config)
     assert not jax.tree.leaves(state.discriminator)
-    batch = experiments.random_batch(2, frames=config.data.frames)
+    batch = experiments.random_batch(2, clip_shape=config.data.clip_shape)
     state = jax.jit(make_train_step(config, networks))(state, {}, batch)
     assert set(state.metrics.compute()) == {"generator_loss", "generator_reconstruction"}
 

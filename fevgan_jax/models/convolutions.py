@@ -8,7 +8,8 @@ both.
 Accelerators run XLA's own convolutions. XLA for the CPU runs 3D transposed convolutions and the
 gradients of convolutions in naive loops; there the same numbers come from forms it does
 run fast: a convolution as a strided 2D one over windows of frames, a transposed one as a 2D one of
-stride 1 whose channels are the output's phases, and the kernel's gradient as matrix products.
+stride 1 whose channels are the output's phases, and the kernel's gradient as matrix products. The
+deepest layers take the forms of `fevgan_jax.models.windows`.
 
 Grids are `[B, T, H, W, C]`, kernels `[t, h, w, C_big, C_small]`. Padding is per side, as PyTorch
 counts it: kernel 4, stride 2, padding 1 halves or doubles a side exactly.
@@ -21,6 +22,8 @@ import math
 import jax
 import jax.numpy as jnp
 from jax import lax
+
+from fevgan_jax.models import windows
 
 Triple = tuple[int, int, int]
 
@@ -126,6 +129,11 @@ def _is_native(lowering: str) -> bool:
     return lowering == "native" or (lowering == "auto" and jax.default_backend() != "cpu")
 
 
+def _is_deep(batch: int, sides: Triple, features: int) -> bool:
+    """Whether a kernel has more weights than the windows it is used on have values."""
+    return batch * math.prod(sides) <= features
+
+
 def _native_down(big: jax.Array, kernel: jax.Array, strides: Triple, padding: Triple) -> jax.Array:
     edges = [(p, p) for p in padding]
     return lax.conv_general_dilated(big, kernel, strides, edges, dimension_numbers=_NUMBERS_3D)
@@ -134,12 +142,17 @@ def _native_down(big: jax.Array, kernel: jax.Array, strides: Triple, padding: Tr
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def _down(big: jax.Array, kernel: jax.Array, strides: Triple, padding: Triple) -> jax.Array:
     """From the big grid to the small: a 2D convolution over windows of frames."""
+    sides = tuple(
+        (n + 2 * p - k) // s + 1
+        for n, k, s, p in zip(big.shape[1:4], kernel.shape[:3], strides, padding, strict=True)
+    )
+    if _is_deep(big.shape[0], sides, kernel.shape[4]):
+        return windows.down(big, kernel, strides, padding)
     steps, rows, columns, channels, features = kernel.shape
     big = jnp.pad(big, ((0, 0), (padding[0],) * 2, (0, 0), (0, 0), (0, 0)))
-    batch, length, height, width, _ = big.shape
-    windows = (length - steps) // strides[0] + 1
+    batch, _, height, width, _ = big.shape
     taps = [
-        lax.slice_in_dim(big, i, i + (windows - 1) * strides[0] + 1, strides[0], axis=1)
+        lax.slice_in_dim(big, i, i + (sides[0] - 1) * strides[0] + 1, strides[0], axis=1)
         for i in range(steps)
     ]
     frames = jnp.concatenate(taps, axis=-1).reshape(-1, height, width, steps * channels)
@@ -150,7 +163,7 @@ def _down(big: jax.Array, kernel: jax.Array, strides: Triple, padding: Triple) -
         [(p, p) for p in padding[1:]],
         dimension_numbers=_NUMBERS_2D,
     )
-    return small.reshape(batch, windows, *small.shape[1:])
+    return small.reshape(batch, sides[0], *small.shape[1:])
 
 
 def _down_forward(big, kernel, strides, padding):
@@ -177,6 +190,8 @@ def _up(
     With the kernel cut into blocks of one stride, each block of the output is a sum of a few
     neighbours of the input, and the positions inside the block are channels.
     """
+    if _is_deep(small.shape[0], small.shape[1:4], small.shape[4]):
+        return windows.up(small, kernel, strides, padding, sides)
     blocks = _blocks(kernel.shape[:3], strides)
     channels, features = kernel.shape[3:]
     kernel = jnp.pad(
@@ -233,6 +248,8 @@ def _kernel_gradient(
     The zeros around the small grid keep the ends of a shift out of the product. Clips stay apart,
     so a batch that is sharded needs no exchange but the gradient's sum.
     """
+    if _is_deep(small.shape[0], small.shape[1:4], small.shape[4]):
+        return windows.kernel_gradient(big, small, size, strides, padding)
     (batch, *sides, features), channels = small.shape, big.shape[-1]
     blocks = _blocks(size, strides)
     grid = [n + b - 1 for n, b in zip(sides, blocks, strict=True)]
