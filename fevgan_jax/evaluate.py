@@ -64,6 +64,7 @@ def evaluate(
     frozen, _ = recognizers.load([config.eval.embedder.name], weights_dir)
     measure = jax.jit(functools.partial(_compare, config.eval))
     embed = jax.jit(functools.partial(_embed, config.eval))
+    asks_identity = bool({"acd", "acd_i"} & set(config.eval.metrics))
     recognise = _classifier(config)
 
     seen: dict[str, list[dict[str, np.ndarray]]] = {row: [] for row in ROWS}
@@ -80,14 +81,16 @@ def evaluate(
             "copy-input": np.broadcast_to(real[:, :1], real.shape),
             "real": real,
         }
-        embeddings = {row: embed(frozen, videos[row]) for row in ("model", "real")}
-        # Every frame of a still picture is its first: one embedding, 32 times.
-        embeddings["copy-input"] = jnp.broadcast_to(
-            embeddings["real"][:, :1], embeddings["real"].shape
-        )
+        if asks_identity:
+            embeddings = {row: embed(frozen, videos[row]) for row in ("model", "real")}
+            # Every frame of a still picture is its first: one embedding, 32 times.
+            embeddings["copy-input"] = jnp.broadcast_to(
+                embeddings["real"][:, :1], embeddings["real"].shape
+            )
         for row, video in videos.items():
             values = measure(real, video, batch["mask"])
-            values |= _identity(config.eval, embeddings[row], embeddings["real"][:, 0])
+            if asks_identity:
+                values |= _identity(config.eval, embeddings[row], embeddings["real"][:, 0])
             if recognise:
                 values["recognised"] = recognise(video) == label
             seen[row].append({name: np.asarray(value)[kept] for name, value in values.items()})
