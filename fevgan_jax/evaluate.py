@@ -135,7 +135,8 @@ def protocol(config: ml_collections.ConfigDict) -> dict[str, str]:
     return {
         "psnr": f"dB, range [0, 1] from uint8, at most {PSNR_CAP:g} a frame; mean over "
         "frames, then clips",
-        "psnr_pooled": "dB of the squared error pooled over all clips (ImaGINator's)",
+        "psnr_pooled": "dB of the squared error pooled over all clips (ImaGINator's), at most "
+        f"{PSNR_CAP:g}",
         "ssim": "11x11 Gaussian, sigma 1.5, K 0.01 and 0.03, range 1, mean over channels",
         "_face": "the same inside the face mask: a black background flatters both",
         "motion": "1 - |(fake - fake_0) - (real - real_0)|^2 / |real - real_0|^2, mean over clips",
@@ -243,7 +244,7 @@ def _mean(name: str, values: np.ndarray) -> float | None:
     values = values[~np.isnan(values)]  # undefined for this clip, as motion is of a still one
     if name.startswith("psnr_pooled"):
         with np.errstate(divide="ignore"):  # no error at all: infinite
-            mean = -10.0 * np.log10(np.mean(10.0 ** (-values / 10.0)))
+            mean = min(-10.0 * np.log10(np.mean(10.0 ** (-values / 10.0))), PSNR_CAP)
     else:
         mean = values.mean()
     return float(mean) if np.isfinite(mean) else None
