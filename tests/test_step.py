@@ -154,7 +154,7 @@ def test_features_known_already_are_taken_as_they_are(random_nets):
     )
 
     def loss(batch):
-        return step(state, frozen, batch).metrics.compute()["generator_loss"]
+        return float(step(state, frozen, batch).metrics.compute()["generator_loss"])
 
     np.testing.assert_allclose(loss(batch), loss(batch | {"identity": known}), rtol=1e-5)
     assert loss(batch) != pytest.approx(loss(batch | {"identity": 9 * known}), rel=1e-5)
