@@ -8,9 +8,12 @@ import time
 import numpy as np
 import pytest
 
-from fevgan_jax import trained
+from fevgan_jax import recognizers, trained
+from fevgan_jax.configs import demo_warmup
+from fevgan_jax.data import pipeline
 from fevgan_jax.errors import UserError
-from fevgan_jax.train import train
+from fevgan_jax.step import to_signed
+from fevgan_jax.train import _encode_photos, train
 from tests import experiments
 
 NARROW = (
@@ -112,3 +115,16 @@ def test_a_run_without_a_checkpoint_says_so(run, tmp_path):
     (tmp_path / "config.json").write_text((workdir / "config.json").read_text())
     with pytest.raises(UserError, match="no checkpoint yet"):
         trained.load(tmp_path)
+
+
+def test_photos_are_encoded_in_the_order_of_the_clips(tiny_data, random_nets):
+    config = demo_warmup.get_config()
+    frozen, _ = recognizers.load(["vgg16"], None)
+    source = pipeline.open_source(tiny_data, "synthetic_faces/tiny", "train")
+    encoded = _encode_photos(config, frozen, source)["identity"]
+    assert len(encoded) == len(source) == 48  # more than one batch, and the last is not full
+    for index in (0, 32, 47):
+        photo = to_signed(source[index]["video"][:1])
+        expected = recognizers.encode(config.model.identity_encoder, frozen, photo)[0]
+        np.testing.assert_allclose(encoded[index], expected, rtol=1e-3, atol=1e-3)
+    assert np.abs(encoded[0] - encoded[47]).max() > 0.01
