@@ -61,10 +61,11 @@ def evaluate(
     source = pipeline.open_source(
         config.data.data_dir, config.data.dataset, split, config.data.frames
     )
-    frozen, _ = recognizers.load([config.eval.embedder.name], weights_dir)
+    asks_identity = bool({"acd", "acd_i"} & set(config.eval.metrics))
+    embedder = [config.eval.embedder.name] if asks_identity else []
+    frozen, _ = recognizers.load(embedder, weights_dir)
     measure = jax.jit(functools.partial(_compare, config.eval))
     embed = jax.jit(functools.partial(_embed, config.eval))
-    asks_identity = bool({"acd", "acd_i"} & set(config.eval.metrics))
     recognise = _classifier(config)
 
     seen: dict[str, list[dict[str, np.ndarray]]] = {row: [] for row in ROWS}

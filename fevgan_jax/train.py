@@ -73,6 +73,7 @@ def train(
         donate_argnums=0,
     )
     samples = _Samples(config, networks, frozen)
+    encode_once = config.encode_once and config.model.identity_encoder
 
     with (
         Checkpoints(workdir) as checkpoints,
@@ -97,7 +98,7 @@ def train(
             seed=config.seed,
             start_step=start,
             mesh=mesh,
-            rows_by_clip=_encode_photos(config, frozen, source) if config.encode_once else {},
+            rows_by_clip=_encode_photos(config, frozen, source) if encode_once else {},
         )
         logged, clock = start, time.perf_counter()
         for step in range(start + 1, config.num_steps + 1):

@@ -4,18 +4,24 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from fevgan_jax import recognizers
 from fevgan_jax.configs import base
 from fevgan_jax.evaluate import _identity, evaluate, table
 from tests import experiments
 
 
-@pytest.fixture(scope="module")
-def result(tiny_data, tmp_path_factory):
+def few_clips(tiny_data):
     config = experiments.without_frozen_nets()
     config.data.dataset = "synthetic_faces/tiny"
     config.data.data_dir = str(tiny_data)
     config.eval.max_clips = 5
     config.eval.batch_size = 8
+    return config
+
+
+@pytest.fixture(scope="module")
+def result(tiny_data, tmp_path_factory):
+    config = few_clips(tiny_data)
     config.eval.embedder.features = "pool1"
     config.eval.classifier_steps = 2
     workdir = tmp_path_factory.mktemp("run")
@@ -71,3 +77,15 @@ def test_identity_is_measured_from_the_photo_not_from_the_first_generated_frame(
     values = _identity(settings, video, photo)
     assert float(values["acd"][0]) == 0.0
     assert float(values["acd_i"][0]) == pytest.approx(2**0.5)
+
+
+def test_no_embedder_is_needed_where_identity_is_not_asked_for(tiny_data, tmp_path, monkeypatch):
+    config = few_clips(tiny_data)
+    config.eval.metrics, config.eval.classifier_steps = ("psnr",), 0
+    experiments.untrained_run(config, tmp_path)
+    asked = []
+    monkeypatch.setattr(
+        recognizers, "load", lambda names, weights_dir: asked.extend(names) or ({}, {})
+    )
+    assert set(evaluate(tmp_path)["rows"]["model"]["overall"]) == {"psnr"}
+    assert not asked

@@ -65,6 +65,7 @@ def run(tiny_data, tmp_path_factory):
     config.data.dataset = "synthetic_faces/tiny"
     config.data.data_dir = str(tiny_data)
     config.num_steps, config.num_samples = 1, 2
+    config.encode_once = True  # without E_id there is nothing to encode
     workdir = tmp_path_factory.mktemp("run")
     train(config, workdir)
     return config, workdir
