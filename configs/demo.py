@@ -26,8 +26,8 @@ def get_config() -> ml_collections.ConfigDict:
     config.identity_loss.frames = (31,)  # choice: the apex alone, for speed
     config.sample_every = 500
     config.checkpoint_every = 500
-    config.eval.embedder.name = "vgg16"  # choice: what pip brings; the loss optimises it too
-    config.eval.embedder.features = "conv5_3"
+    # choice: a face recogniser that pip brings (extra `[faces]`) and that no loss here optimises
+    config.eval.embedder.name = "dlib_resnet"
     config.eval.classifier_steps = 400
     config.eval.max_clips = 60  # choice: the embedder takes 2 s a clip on two cores
     return config

@@ -62,7 +62,7 @@ def evaluate(
         config.data.data_dir, config.data.dataset, split, config.data.frames
     )
     asks_identity = bool({"acd", "acd_i"} & set(config.eval.metrics))
-    embedder = [config.eval.embedder.name] if asks_identity else []
+    embedder = [config.eval.embedder] if asks_identity else []
     frozen, _ = recognizers.load(embedder, weights_dir)
     measure = jax.jit(functools.partial(_compare, config.eval))
     embed = jax.jit(functools.partial(_embed, config.eval))
@@ -143,8 +143,9 @@ def protocol(config: ml_collections.ConfigDict) -> dict[str, str]:
         "motion": "1 - |(fake - fake_0) - (real - real_0)|^2 / |real - real_0|^2, mean over clips",
         "acd": f"{settings.identity_pairs} frames, {settings.identity_distance}",
         "acd_i": f"each frame against the input image, {settings.identity_distance}",
-        "embedder": f"{settings.embedder.name} {settings.embedder.features}, feature maps "
-        "averaged over positions, unit length",
+        "embedder": f"{settings.embedder.name} {settings.embedder.features} of "
+        f"{recognizers.module(settings.embedder.name).PROTOCOL}; feature maps are averaged over "
+        "positions and brought to unit length",
         "recognised": "share named rightly by a classifier trained for "
         f"{settings.classifier_steps} steps on the real clips of the train split",
     }
@@ -192,11 +193,13 @@ def _compare(settings, real, fake, mask) -> dict[str, jax.Array]:
 
 
 def _embed(settings, frozen, video) -> jax.Array:
-    """Embeddings `[B, T, D]` of unit length of a video, uint8 `[B, T, H, W, C]`."""
+    """Embeddings `[B, T, D]` of a video, uint8 `[B, T, H, W, C]`; see `protocol`."""
     frames = to_signed(video.reshape(-1, *video.shape[2:]))
     features = recognizers.encode(settings.embedder, frozen, frames)
-    features = features.reshape(*video.shape[:2], -1, features.shape[-1]).mean(2)
-    return features / jnp.linalg.norm(features, axis=-1, keepdims=True)
+    if features.ndim == 4:
+        features = features.mean((1, 2))
+        features /= jnp.linalg.norm(features, axis=-1, keepdims=True)
+    return features.reshape(*video.shape[:2], -1)
 
 
 def _identity(settings, embeddings, photo) -> dict[str, jax.Array]:

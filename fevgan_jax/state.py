@@ -70,12 +70,11 @@ def build_networks(config: ml_collections.ConfigDict) -> Networks:
     )
 
 
-def frozen_names(config: ml_collections.ConfigDict) -> list[str]:
-    """Names of the frozen nets that the step of this config needs."""
+def frozen_encoders(config: ml_collections.ConfigDict) -> list[dict[str, str]]:
+    """The frozen nets that the step of this config runs, each with the features it takes."""
     encoders = [config.model.identity_encoder]
-    if "identity" in config.generator_loss:
-        encoders.append(config.identity_loss.encoder)
-    return sorted({encoder.name for encoder in encoders if encoder})
+    encoders += [config.get(f"{term}_loss", {}).get("encoder") for term in config.generator_loss]
+    return [encoder.to_dict() for encoder in encoders if encoder]
 
 
 def make_condition(

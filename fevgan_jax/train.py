@@ -16,7 +16,7 @@ from fevgan_jax.data import pipeline
 from fevgan_jax.state import (
     TrainState,
     build_networks,
-    frozen_names,
+    frozen_encoders,
     init_state,
     make_condition,
     sampling_variables,
@@ -52,7 +52,7 @@ def train(
     source = pipeline.open_source(data.data_dir, data.dataset, "train", data.frames)
     data.class_names = source.class_names
     data.clip_shape = source[0]["video"].shape
-    frozen, hashes = recognizers.load(frozen_names(config), weights_dir)
+    frozen, hashes = recognizers.load(frozen_encoders(config), weights_dir)
     if jax.process_index() == 0:
         keep_config(config, workdir)
 

@@ -17,7 +17,7 @@ from fevgan_jax.state import (
     Networks,
     TrainState,
     build_networks,
-    frozen_names,
+    frozen_encoders,
     init_state,
     sampling_variables,
 )
@@ -68,7 +68,7 @@ def load(workdir: str | os.PathLike, weights_dir: str | None = None) -> Trained:
     """
     config = read_config(workdir)
     mesh = sharding.make_mesh()
-    frozen, hashes = recognizers.load(frozen_names(config), weights_dir)
+    frozen, hashes = recognizers.load(frozen_encoders(config), weights_dir)
     with Checkpoints(workdir) as checkpoints:
         if checkpoints.latest_step is None:
             raise UserError(

@@ -1,13 +1,13 @@
 """Gets a frozen net: `python -m fevgan_jax.weights --net=vgg16 [--source=FILE] [--list]`.
 
 A net is found or given, checked, converted once and kept in the weights folder; a net that is
-there already is only verified.
+there already is only verified: its hashes, and what it gives on a built-in probe image.
 """
 
-import importlib
-import pkgutil
-from types import ModuleType
+import math
 
+import jax
+import numpy as np
 from absl import flags
 
 from fevgan_jax import cli, recognizers
@@ -27,42 +27,36 @@ def get(net: str, source: str | None = None, weights_dir: str | None = None) -> 
       One line: the net's file, hash and origin.
 
     Raises:
-      UserError: there is no such net, or its source is missing or another file.
+      UserError: there is no such net, its source is missing or another file, or what it computes
+        has changed.
     """
-    module = _module(net)
     path = weights_folder.path_of(net, weights_dir)
+    module = recognizers.module(net)
     if source or not _is_whole(net, weights_dir):
-        source = source or module.default_source()
-        weights_folder.save(
-            net,
-            module.convert(source),
-            converted_from=source,
-            source=module.SOURCE,
-            license_text=module.LICENSE,
-            weights_dir=weights_dir,
+        recognizers.install(net, source or module.default_source(), weights_dir)
+    note = weights_folder.read_note(net, weights_dir)
+    params, _ = weights_folder.load(net, weights_dir)
+    if not np.allclose(recognizers.probe(net, params), note.probe, rtol=1e-2, atol=1e-3):
+        raise UserError(
+            f"{path} is whole, but {net} gives other values on the probe image than when it was "
+            "converted: this machine or the versions installed compute it wrongly."
         )
-    return f"{path}: {_describe(weights_folder.read_note(net, weights_dir))}"
+    return f"{path}: {_describe(note)}"
 
 
 def listing(weights_dir: str | None = None) -> str:
-    """One line per net of the package: what the weights folder holds of it."""
+    """Each net of the package: what the weights folder holds of it, or how to get it."""
     lines = [f"{weights_folder.locate(weights_dir)}:"]
-    lines += [
-        f"  {net}: {_describe(weights_folder.read_note(net, weights_dir))}" for net in known()
-    ]
+    for net in recognizers.known():
+        module = recognizers.module(net)
+        shapes = recognizers.shapes(net, module.LAYERS[-1])
+        size = sum(4 * math.prod(leaf.shape) for leaf in jax.tree.leaves(shapes)) / 1e6
+        note = weights_folder.read_note(net, weights_dir)
+        lines.append(f"  {net} ({size:.0f} MB): {_describe(note)}")
+        if note is None:
+            lines.append(f"    from {module.SOURCE}; {module.LICENSE}")
+            lines.append(f"    get it with `python -m fevgan_jax.weights --net={net}`")
     return "\n".join(lines)
-
-
-def known() -> list[str]:
-    """Names of the nets this package can run."""
-    names = (module.name for module in pkgutil.iter_modules(recognizers.__path__))
-    return [name for name in names if name != "weights_folder"]
-
-
-def _module(net: str) -> ModuleType:
-    if net not in known():
-        raise UserError(f"there is no frozen net {net!r}: --net is one of {', '.join(known())}.")
-    return importlib.import_module(f"{recognizers.__name__}.{net}")
 
 
 def _is_whole(net: str, weights_dir: str | None) -> bool:
@@ -75,7 +69,7 @@ def _is_whole(net: str, weights_dir: str | None) -> bool:
 
 def _describe(note: weights_folder.Note | None) -> str:
     if note is None:
-        return "none that can be read"
+        return "not there"
     return f"sha256 {note.sha256}; from {note.source}; {note.license}"
 
 
@@ -88,7 +82,7 @@ if __name__ == "__main__":
     def main() -> None:
         """Gets the net, lists the folder, or both."""
         if not (_NET.value or _LIST.value):
-            raise UserError(f"nothing to do: give --net={'|'.join(known())} or --list.")
+            raise UserError(f"nothing to do: give --net={'|'.join(recognizers.known())} or --list.")
         if _NET.value:
             print(get(_NET.value, _SOURCE.value, _WEIGHTS_DIR.value))
         if _LIST.value:

@@ -9,7 +9,6 @@ os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count=8 {COMPILE_FA
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import fcntl
-import importlib
 
 import jax
 import jax.numpy as jnp
@@ -23,13 +22,14 @@ from fevgan_jax.prepare import prepare
 def random_nets(monkeypatch):
     """Frozen nets with random weights, for configs whose own have to be fetched."""
 
-    def load(names, weights_dir):
+    def load(encoders, weights_dir):
         nets = {}
-        for name in sorted(set(names)):
-            net = importlib.import_module(f"fevgan_jax.recognizers.{name}")
-            image = jnp.zeros((1, 64, 64, 3))
-            init = net.Network(features="pool4+conv5_3").init
-            nets[name] = jax.jit(init)(jax.random.key(0), image)["params"]
+        for encoder in encoders:
+            net = recognizers.module(encoder["name"])
+            init = net.Network(features=encoder["features"]).init
+            picture = net.preprocess(jnp.zeros((1, 64, 64, 3)))
+            drawn = jax.jit(init)(jax.random.key(0), picture)["params"]
+            nets[encoder["name"]] = drawn | nets.get(encoder["name"], {})
         return nets, dict.fromkeys(nets, "random weights")
 
     monkeypatch.setattr(recognizers, "load", load)

@@ -7,7 +7,7 @@ import pytest
 from fevgan_jax import config_flag, recognizers
 from fevgan_jax.configs import base, mug
 from fevgan_jax.configs.ablation import without_identity_encoder, without_spatial_encoder
-from fevgan_jax.state import frozen_names
+from fevgan_jax.state import frozen_encoders
 from fevgan_jax.step import make_train_step
 from fevgan_jax.workdir import plain
 from tests import experiments
@@ -20,7 +20,7 @@ def load(name):
 @pytest.mark.parametrize("name", config_flag.shipped())
 def test_a_shipped_config_takes_two_steps(name, random_nets):
     config = experiments.narrow(load(name))
-    frozen, _ = recognizers.load(frozen_names(config), None)
+    frozen, _ = recognizers.load(frozen_encoders(config), None)
     networks, state = experiments.start(config, frozen)
     step = jax.jit(make_train_step(config, networks))
     for _ in range(2):

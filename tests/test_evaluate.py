@@ -22,7 +22,7 @@ def few_clips(tiny_data):
 @pytest.fixture(scope="module")
 def result(tiny_data, tmp_path_factory):
     config = few_clips(tiny_data)
-    config.eval.embedder.features = "pool1"
+    config.eval.embedder = {"name": "vgg16", "features": "pool1"}
     config.eval.classifier_steps = 2
     workdir = tmp_path_factory.mktemp("run")
     experiments.untrained_run(config, workdir)

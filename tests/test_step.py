@@ -144,7 +144,7 @@ def test_a_photo_alone_gives_the_same_video_as_in_a_batch(experiment):
 
 def test_features_known_already_are_taken_as_they_are(random_nets):
     config = experiments.narrow(demo_warmup.get_config())
-    frozen, _ = recognizers.load(["vgg16"], None)
+    frozen, _ = recognizers.load([config.model.identity_encoder], None)
     networks, state = experiments.start(config, frozen)
     step = jax.jit(make_train_step(config, networks))
     batch = experiments.random_batch(2)
@@ -200,7 +200,7 @@ def test_a_frozen_net_stays_frozen_and_its_loss_reaches_the_generator(random_net
     config = experiments.narrow(base.get_config())
     config.generator_loss.adversarial = 0.0
     config.generator_loss.reconstruction = 0.0
-    frozen, _ = recognizers.load(["vggface"], None)
+    frozen, _ = recognizers.load([config.model.identity_encoder], None)
     before = jax.tree.map(np.array, frozen)
     networks, state = experiments.start(config, frozen)
     new = jax.jit(make_train_step(config, networks))(state, frozen, experiments.random_batch(2))

@@ -120,7 +120,7 @@ def test_a_run_without_a_checkpoint_says_so(run, tmp_path):
 
 def test_photos_are_encoded_in_the_order_of_the_clips(tiny_data, random_nets):
     config = demo_warmup.get_config()
-    frozen, _ = recognizers.load(["vgg16"], None)
+    frozen, _ = recognizers.load([config.model.identity_encoder], None)
     source = pipeline.open_source(tiny_data, "synthetic_faces/tiny", "train")
     encoded = _encode_photos(config, frozen, source)["identity"]
     assert len(encoded) == len(source) == 48  # more than one batch, and the last is not full

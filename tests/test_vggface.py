@@ -1,46 +1,67 @@
-import h5py
+"""VGG-Face: equal to deepface's Keras definition, refused when the file is another one."""
+
 import jax.numpy as jnp
 import keras
 import numpy as np
 import pytest
-from keras.src.legacy.saving.legacy_h5_format import save_weights_to_hdf5_group
 
+from fevgan_jax import recognizers
 from fevgan_jax.errors import UserError
 from fevgan_jax.recognizers import vggface
-
-WIDTHS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
+from tests import deepface_nets, slopes
 
 
 @pytest.fixture(scope="module")
 def peer():
-    """The trunk in Keras with random weights: its pool4 and conv5_3."""
-    keras.utils.set_random_seed(0)
-    x = image = keras.Input((64, 64, 3))
-    for width, count in WIDTHS:
-        for i in range(count):
-            x = keras.layers.ZeroPadding2D(1)(x)
-            x = keras.layers.Conv2D(width, 3, activation="relu", bias_initializer="random_normal")(
-                x
-            )
-            if width == 512 and i == 2:
-                last = x
-        x = keras.layers.MaxPooling2D(2, 2)(x)
-        if x.shape[1] == 4:
-            pool4 = x
-    top = keras.layers.Conv2D(8, 2)(x)
-    return keras.Model(image, [pool4, last, top])
+    return deepface_nets.build("VGGFace")
 
 
-def test_a_keras_file_converts_to_the_same_features(peer, tmp_path):
-    with h5py.File(tmp_path / "weights.h5", "w") as file:
-        save_weights_to_hdf5_group(file, peer)
-    params = vggface.convert(tmp_path / "weights.h5")
-    image = np.random.default_rng(0).uniform(-1, 1, (2, 64, 64, 3)).astype(np.float32)
-    seen = np.asarray(vggface.preprocess(jnp.asarray(image)))
-    pool4, conv5_3, _ = (np.asarray(part) for part in peer(seen))
-    parts = [p / np.sqrt(np.square(p).mean((1, 2, 3), keepdims=True)) for p in (pool4, conv5_3)]
-    ours = vggface.Network().apply({"params": params}, seen)
-    np.testing.assert_allclose(ours, np.concatenate(parts, -1), rtol=1e-3, atol=1e-3)
+@pytest.fixture(scope="module")
+def params(peer, tmp_path_factory):
+    path = tmp_path_factory.mktemp("vggface") / "weights.h5"
+    deepface_nets.save(peer, path)
+    return vggface.convert(path)
+
+
+def keras_layers(peer):
+    """Outputs of deepface's layers by our names: those that convolve or pool."""
+    wanted = (keras.layers.Conv2D, keras.layers.MaxPooling2D)
+    outputs = [layer.output for layer in peer.layers if isinstance(layer, wanted)]
+    return keras.Model(peer.inputs, dict(zip(vggface.LAYERS, outputs, strict=True)))
+
+
+def photos(side, batch=1):
+    image = np.random.default_rng(0).uniform(-1, 1, (batch, side, side, 3))
+    return jnp.asarray(image, jnp.float32)
+
+
+def test_every_layer_is_kerass(peer, params):
+    seen = vggface.preprocess(photos(224))
+    expected = keras_layers(peer)(np.asarray(seen))
+    network = vggface.Network(features="logits")
+    ours = deepface_nets.every_layer(network, params, seen)
+    assert set(ours) == set(expected) == set(vggface.LAYERS)
+    for name, maps in ours.items():
+        deepface_nets.assert_close(maps.ravel(), np.ravel(expected[name]), name)
+
+
+def test_above_the_trunk_a_crop_is_seen_at_224_pixels(peer, params):
+    crop = vggface.preprocess(photos(64))
+    ours = vggface.Network(features="fc7").apply({"params": params}, crop)
+    large = keras.ops.image.resize(np.asarray(crop), (224, 224), interpolation="bilinear")
+    fc7 = np.asarray(keras_layers(peer)(large)["fc7"]).reshape(1, 2, 2, 1024)
+    deepface_nets.assert_close(ours, fc7 / np.sqrt(np.square(fc7).mean()))
+
+
+def test_the_papers_features_are_of_the_crop_as_it_is(params):
+    maps = vggface.Network().apply({"params": params}, vggface.preprocess(photos(64)))
+    assert maps.shape == (1, 4, 4, 1024)
+    needed = recognizers.shapes("vggface", vggface.Network().features)
+    assert len(needed) == 13  # nothing above conv5_3: 59 MB in place of 580
+
+
+def test_the_gradient_reaches_the_picture(params):
+    slopes.assert_gradient_reaches_the_picture("vggface", "pool4+conv5_3", params)
 
 
 def test_preprocessing_is_bgr_minus_the_mean_face():
@@ -50,18 +71,15 @@ def test_preprocessing_is_bgr_minus_the_mean_face():
     )
 
 
-def test_a_wrong_a_cut_off_and_a_missing_file_are_named(peer, tmp_path, monkeypatch):
+def test_a_wrong_a_cut_off_and_a_missing_file_are_named(tmp_path):
     small = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3)])
-    with h5py.File(tmp_path / "small.h5", "w") as file:
-        save_weights_to_hdf5_group(file, small)
-    with pytest.raises(UserError, match=r"small\.h5 does not hold VGG-Face"):
+    deepface_nets.save(small, tmp_path / "small.h5")
+    with pytest.raises(UserError, match=r"small\.h5 does not hold VGG-Face: conv1_1 has"):
         vggface.convert(tmp_path / "small.h5")
     whole = (tmp_path / "small.h5").read_bytes()
     (tmp_path / "cut.h5").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(UserError, match=r"cut\.h5 cannot be read"):
-        vggface.convert(tmp_path / "cut.h5")
+    for name in ("cut.h5", "none.h5"):
+        with pytest.raises(UserError, match=f"{name} cannot be read"):
+            vggface.convert(tmp_path / name)
     with pytest.raises(UserError, match="--net=vggface"):
         vggface.load(str(tmp_path))
-    monkeypatch.setenv("DEEPFACE_HOME", str(tmp_path))
-    with pytest.raises(UserError, match="--source"):
-        vggface.default_source()

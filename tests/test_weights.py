@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import jax
 import numpy as np
 import pytest
 
@@ -45,17 +46,18 @@ def test_what_was_saved_is_loaded_with_its_hash_and_origin(source, tmp_path):
     note = save(source, tmp_path)
     params, sha256 = weights_folder.load("net", tmp_path)
     np.testing.assert_array_equal(params["conv1_1"]["kernel"], PARAMS["conv1_1"]["kernel"])
-    assert sha256 == note.sha256 == weights_folder.digest(PARAMS)
+    assert sha256 == note.sha256
     assert note.source_sha256 == weights_folder.file_sha256(source)
     assert weights_folder.read_note("net", tmp_path) == note
 
 
-def test_the_hash_tells_values_names_shapes_and_types_apart():
+def test_the_hash_tells_values_names_shapes_and_types_apart(source, tmp_path):
     kernel = PARAMS["conv1_1"]["kernel"]
     others = [kernel + 1, kernel.reshape(3, 2), kernel.astype(np.int32)]
-    hashes = {weights_folder.digest({"a": {"b": array}}) for array in (kernel, *others)}
-    hashes.add(weights_folder.digest({"a": {"c": kernel}}))
-    assert len(hashes) == 5
+    nets = [{"a": {"b": array}} for array in (kernel, *others)]
+    nets += [{"a": {"c": kernel}}, {"d": {"b": kernel}}]
+    hashes = {save(source, tmp_path, params).sha256 for params in nets}
+    assert len(hashes) == 6
 
 
 def test_a_missing_net_names_the_command_that_gets_it(tmp_path):
@@ -74,11 +76,25 @@ def test_a_damaged_file_is_refused(source, tmp_path):
 
 
 def test_a_file_whose_note_promises_other_values_is_refused(source, tmp_path, monkeypatch):
-    monkeypatch.setattr(weights_folder, "digest", lambda params: "0" * 64)
+    monkeypatch.setattr(weights_folder, "_layer_digests", lambda params: {"conv1_1": "0" * 64})
     save(source, tmp_path)
     monkeypatch.undo()
     with pytest.raises(UserError, match="is damaged"):
         weights_folder.load("net", tmp_path)
+
+
+def test_a_part_of_a_net_is_read_and_checked_by_itself(source, tmp_path):
+    other = {"fc6": {"kernel": np.full((4, 4), 7.0, np.float32)}}
+    note = save(source, tmp_path, PARAMS | other)
+    params, sha256 = weights_folder.load("net", tmp_path, ["conv1_1"])
+    assert set(params) == {"conv1_1"} and sha256 == note.sha256
+    path = weights_folder.path_of("net", tmp_path)
+    path.write_bytes(path.read_bytes().replace(b"\x00\x00\xe0\x40", b"\x00\x00\xe1\x40"))
+    weights_folder.load("net", tmp_path, ["conv1_1"])
+    with pytest.raises(UserError, match="make it anew with"):
+        weights_folder.load("net", tmp_path, ["fc6"])
+    with pytest.raises(UserError, match="make it anew with"):
+        weights_folder.load("net", tmp_path, ["fc8"])
 
 
 def test_the_verb_converts_once_then_verifies_and_mends(tmp_path):
@@ -91,6 +107,33 @@ def test_the_verb_converts_once_then_verifies_and_mends(tmp_path):
     path.write_bytes(path.read_bytes()[:-1000])
     assert weights.get("vgg16", weights_dir=str(tmp_path)) == line
     assert vgg16.load(str(tmp_path))[1] in line
+
+
+def test_a_net_that_computes_something_else_now_is_reported(tmp_path, monkeypatch):
+    weights.get("vgg16", weights_dir=str(tmp_path))
+    monkeypatch.setattr(vgg16, "preprocess", lambda image: image + 5.0)
+    with pytest.raises(UserError, match="other values on the probe image"):
+        weights.get("vgg16", weights_dir=str(tmp_path))
+
+
+def test_a_net_that_sees_nothing_is_not_kept(tmp_path, monkeypatch):
+    dead = jax.tree.map(np.zeros_like, vgg16.convert(vgg16.default_source()))
+    monkeypatch.setattr(vgg16, "convert", lambda source: dead)
+    with pytest.raises(UserError, match="sees nothing"):
+        weights.get("vgg16", weights_dir=str(tmp_path))
+    assert not list(tmp_path.iterdir())
+
+
+def test_offline_a_net_to_be_downloaded_is_one_clear_error(tmp_path, monkeypatch):
+    monkeypatch.setenv("DEEPFACE_HOME", str(tmp_path / "deepface"))
+    monkeypatch.setattr("deepface.commons.weight_utils.requests.head", unreachable)
+    with pytest.raises(UserError, match=r"openface_weights\.h5 is not at .* --source"):
+        weights.get("openface", weights_dir=str(tmp_path))
+    assert not list(tmp_path.rglob("*.h5"))
+
+
+def unreachable(*_, **__):
+    raise ConnectionError("no network")
 
 
 def test_a_wrong_source_leaves_the_net_that_is_there(source, tmp_path):
@@ -113,7 +156,9 @@ def test_the_command_line(tmp_path):
 
     listed = run("--list")
     assert listed.returncode == 0
-    assert "vgg16: none that can be read" in listed.stdout
+    assert "vgg16 (59 MB): not there" in listed.stdout
+    assert "vggface (580 MB): not there" in listed.stdout
+    assert "python -m fevgan_jax.weights --net=vggface`" in listed.stdout
     wrong = run("--net=vgg61")
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert wrong.stderr.startswith("error: there is no frozen net 'vgg61'")

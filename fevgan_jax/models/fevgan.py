@@ -39,14 +39,14 @@ class Generator(nn.Module):
 
         Args:
           condition: `image` `[B, 64, 64, 3]` in [-1, 1], `label` `[B]` int32 and, unless E_id is
-            left out, `identity` `[B, 4, 4, D]` at unit scale.
+            left out, `identity` `[B, h, w, D]` at unit scale, or an embedding `[B, D]`.
           train: BatchNorm uses the batch's statistics and moves its averages.
 
         Returns:
           `video` `[B, 32, 64, 64, 3]` in [-1, 1], two frames of it with `key_frames`.
         """
         double = _double_sides if self.key_frames else _double
-        parts = [condition["identity"]] if "identity" in condition else []
+        parts = [_on_code_grid(condition["identity"])] if "identity" in condition else []
         if self.encoder_features:
             parts.append(self._encode(condition["image"], train))
         label = jax.nn.one_hot(condition["label"], self.num_classes)[:, None, None]
@@ -106,6 +106,14 @@ class Discriminator(nn.Module):
             x = nn.leaky_relu(batch_norm(train=train, name=f"norm_{i}")(x), SLOPE)
         logit = Conv(1, (2, 4, 4), name="logit")(x)
         return {"real_fake": logit.reshape(logit.shape[0], -1).mean(axis=-1)}
+
+
+def _on_code_grid(maps: jax.Array) -> jax.Array:
+    """Brings maps of any grid, or an embedding, to the code's: repeated, or resized bilinearly."""
+    batch, *grid, channels = maps.shape
+    maps = maps.reshape(batch, *(grid or (1, 1)), channels)
+    method = "nearest" if all(CODE_SIDE % side == 0 for side in grid) else "linear"
+    return jax.image.resize(maps, (batch, CODE_SIDE, CODE_SIDE, channels), method)
 
 
 def _double(features: int, *, use_bias: bool, name: str) -> ConvTranspose:

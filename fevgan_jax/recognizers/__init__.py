@@ -1,10 +1,38 @@
 """Frozen face nets: one module each, with `Network`, `preprocess`, `convert` and `load`."""
 
 import importlib
+import os
+import pkgutil
 from collections.abc import Iterable, Mapping
+from types import ModuleType
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
+from absl import logging
+
+from fevgan_jax.errors import UserError
+from fevgan_jax.recognizers import weights_folder
+
+_HELPERS = ("deepface_file", "feature_maps", "weights_folder")
+
+
+def known() -> list[str]:
+    """Names of the nets this package can run."""
+    names = (module.name for module in pkgutil.iter_modules(__path__))
+    return [name for name in names if name not in _HELPERS]
+
+
+def module(net: str) -> ModuleType:
+    """The module of a net.
+
+    Raises:
+      UserError: there is no such net.
+    """
+    if net not in known():
+        raise UserError(f"there is no frozen net {net!r}: it is one of {', '.join(known())}.")
+    return importlib.import_module(f"{__name__}.{net}")
 
 
 def encode(encoder: Mapping[str, str], frozen: Mapping[str, Any], image: jax.Array) -> jax.Array:
@@ -18,25 +46,85 @@ def encode(encoder: Mapping[str, str], frozen: Mapping[str, Any], image: jax.Arr
     Returns:
       Feature maps `[B, h, w, D]`, or an embedding `[B, D]`, as that net's module says.
     """
-    net = importlib.import_module(f"{__name__}.{encoder['name']}")
+    net = module(encoder["name"])
     network = net.Network(features=encoder["features"])
     return network.apply({"params": frozen[encoder["name"]]}, net.preprocess(image))
 
 
-def load(names: Iterable[str], weights_dir: str | None) -> tuple[dict[str, Any], dict[str, str]]:
-    """Loads the parameters of the named nets from the weights folder.
+def load(
+    encoders: Iterable[Mapping[str, str]], weights_dir: str | None
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Loads what the encoders need of the nets in the weights folder, and no layer more.
+
+    Args:
+      encoders: `name` and `features` of each.
+      weights_dir: the folder, when not the usual one.
 
     Returns:
-      Their parameters and the sha256 of their files, both by name.
+      Parameters and the sha256 of each net, both by name.
 
     Raises:
       UserError: a net is not there, or its file is not the one its hash promises.
     """
-    nets = {
-        name: importlib.import_module(f"{__name__}.{name}").load(weights_dir)
-        for name in sorted(set(names))
-    }
+    layers: dict[str, set[str]] = {}
+    for encoder in encoders:
+        layers.setdefault(encoder["name"], set()).update(
+            shapes(encoder["name"], encoder["features"])
+        )
+    nets = {name: module(name).load(weights_dir, layers[name]) for name in sorted(layers)}
     return (
         {name: params for name, (params, _) in nets.items()},
         {name: digest for name, (_, digest) in nets.items()},
     )
+
+
+def shapes(name: str, features: str) -> dict[str, Any]:
+    """The parameters that a net needs for these features, as shapes."""
+    net = module(name)
+    image = jnp.zeros((1, 64, 64, 3))
+    init = net.Network(features=features).init
+    return jax.eval_shape(lambda: init(jax.random.key(0), net.preprocess(image)))["params"]
+
+
+def install(
+    net: str, source: str | os.PathLike, weights_dir: str | None = None
+) -> weights_folder.Note:
+    """Converts a net's file, tries the net on the probe image and puts it into the weights folder.
+
+    Raises:
+      UserError: the file is missing, another one, or gives a net that sees nothing.
+    """
+    logging.info("converting %s (once)", source)
+    params = module(net).convert(source)
+    seen = probe(net, params)
+    if not np.isfinite(seen).all() or np.ptp(seen) == 0.0:
+        raise UserError(f"{source} gives a net that sees nothing in a picture: get the file anew.")
+    return weights_folder.save(
+        net,
+        params,
+        converted_from=source,
+        source=module(net).SOURCE,
+        license_text=module(net).LICENSE,
+        probe=seen,
+        weights_dir=weights_dir,
+    )
+
+
+def load_packaged(
+    net: str, weights_dir: str | None, layers: Iterable[str] | None
+) -> tuple[dict[str, Any], str]:
+    """Loads a net that a pip package carries; the first time, it is converted."""
+    if not weights_folder.path_of(net, weights_dir).exists():
+        install(net, module(net).default_source(), weights_dir)
+    return weights_folder.load(net, weights_dir, layers)
+
+
+def probe(net: str, params: Mapping[str, Any]) -> list[float]:
+    """Eight values of a net's last layer on a picture that is always the same."""
+    last = {"name": net, "features": module(net).LAYERS[-1]}
+    ramp = np.linspace(0.0, 6.0, 64)
+    picture = np.sin(np.multiply.outer(ramp, [1.0, 2.0, 3.0]) + ramp[:, None, None])
+    image = jnp.asarray(picture[None], jnp.float32)
+    seen = jax.jit(lambda params: encode(last, {net: params}, image))(params)
+    values = np.asarray(seen, np.float64).ravel()
+    return values[np.linspace(0, values.size - 1, 8).astype(int)].tolist()

