@@ -34,7 +34,7 @@ def get_config() -> ml_collections.ConfigDict:
 def muon() -> ml_collections.ConfigDict:
     """Muon with a learning rate that decays to nothing."""
     optimizer = ml_collections.ConfigDict()
-    optimizer.name = "muon"  # choice: a regression in a third of Adam's steps
+    optimizer.name = "muon"  # choice: on key frames it took a third of Adam's steps
     optimizer.learning_rate = ml_collections.ConfigDict()
     optimizer.learning_rate.name = "cosine_decay_schedule"
     optimizer.learning_rate.init_value = 2e-3

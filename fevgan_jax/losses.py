@@ -86,32 +86,11 @@ def identity(
       frames: indices of the generated frames that are compared; the paper takes 4 of 32.
       norm: "l1" or "l2".
     """
-    target = generated.condition["image"][:, None]
-    return _feature_difference(generated, target, encoder, frames, norm)
-
-
-def perceptual(
-    generated: Generated, *, encoder: Mapping[str, str], frames: tuple[int, ...], norm: str
-) -> jax.Array:
-    """The norm between a frozen net's features of real and generated frames.
-
-    No loss of the paper's: where a pixel cannot be known the reconstruction's best answer is a
-    blur, which features tell from a face (Johnson, Alahi and Fei-Fei 2016). Arguments as for
-    `identity`.
-    """
-    target = generated.video[:, jnp.array(frames)]
-    return _feature_difference(generated, target, encoder, frames, norm)
-
-
-def _feature_difference(generated, target, encoder, frames, norm) -> jax.Array:
-    def encode(video):
-        features = recognizers.encode(
-            encoder, generated.frozen, video.reshape(-1, *video.shape[2:])
-        )
-        return features.reshape(*video.shape[:2], *features.shape[1:])
-
     video = generated.outputs["video"][:, jnp.array(frames)]
-    return mean_difference(encode(video), jax.lax.stop_gradient(encode(target)), norm)
+    target = recognizers.encode(encoder, generated.frozen, generated.condition["image"])
+    features = recognizers.encode(encoder, generated.frozen, video.reshape(-1, *video.shape[2:]))
+    features = features.reshape(*video.shape[:2], *features.shape[1:])
+    return mean_difference(features, jax.lax.stop_gradient(target)[:, None], norm)
 
 
 def real_fake(logits: Logits) -> list[jax.Array]:
@@ -123,7 +102,6 @@ GENERATOR_LOSSES = {
     "adversarial": generator_adversarial,
     "reconstruction": reconstruction,
     "identity": identity,
-    "perceptual": perceptual,
 }
 DISCRIMINATOR_LOSSES = {"adversarial": discriminator_adversarial}
 

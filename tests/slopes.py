@@ -10,7 +10,10 @@ from fevgan_jax import recognizers
 def assert_gradient_reaches_the_picture(net, features, params):
     """The slope along one direction, in double precision: a step too short to cross a kink."""
     with jax.enable_x64(True):
-        params = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), params)
+        params = {
+            name: jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), params[name])
+            for name in recognizers.shapes(net, features)
+        }
         random = np.random.default_rng(0)
         image, direction = (jnp.asarray(random.uniform(-1, 1, (1, 32, 32, 3))) for _ in range(2))
 

@@ -1,0 +1,143 @@
+"""The form of 3D convolutions whose grids outweigh their kernels, for the CPU.
+
+Notation as in `fevgan_jax.models.convolutions`.
+"""
+
+import itertools
+import math
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+Triple = tuple[int, int, int]
+
+_NUMBERS_2D = ("NHWC", "HWIO", "NHWC")
+
+
+def down(big: jax.Array, kernel: jax.Array, strides: Triple, padding: Triple) -> jax.Array:
+    """From the big grid to the small: a strided 2D convolution over windows of frames."""
+    steps, rows, columns, channels, features = kernel.shape
+    big = jnp.pad(big, ((0, 0), (padding[0],) * 2, (0, 0), (0, 0), (0, 0)))
+    batch, frames, height, width, _ = big.shape
+    length = (frames - steps) // strides[0] + 1
+    taps = [
+        lax.slice_in_dim(big, i, i + (length - 1) * strides[0] + 1, strides[0], axis=1)
+        for i in range(steps)
+    ]
+    joined = jnp.concatenate(taps, axis=-1).reshape(-1, height, width, steps * channels)
+    small = lax.conv_general_dilated(
+        joined,
+        kernel.transpose(1, 2, 0, 3, 4).reshape(rows, columns, steps * channels, features),
+        strides[1:],
+        [(p, p) for p in padding[1:]],
+        dimension_numbers=_NUMBERS_2D,
+    )
+    return small.reshape(batch, length, *small.shape[1:])
+
+
+def up(
+    small: jax.Array, kernel: jax.Array, strides: Triple, padding: Triple, sides: Triple
+) -> jax.Array:
+    """From the small grid to the big one of `sides`: a convolution of stride 1.
+
+    With the kernel cut into blocks of one stride, each block of the output is a sum of a few
+    neighbours of the input, and the positions inside the block are channels.
+    """
+    blocks = _blocks(kernel.shape[:3], strides)
+    channels, features = kernel.shape[3:]
+    kernel = jnp.pad(
+        kernel,
+        [(0, b * s - k) for b, s, k in zip(blocks, strides, kernel.shape[:3], strict=True)]
+        + [(0, 0), (0, 0)],
+    )
+    phases = kernel.reshape(*_interleave(blocks, strides), channels, features)
+    phases = phases[::-1, :, ::-1, :, ::-1].transpose(2, 4, 0, 7, 1, 3, 5, 6)
+    phases = phases.reshape(blocks[1], blocks[2], blocks[0] * features, -1)
+
+    batch, length, height, width, _ = small.shape
+    small = jnp.pad(small, ((0, 0), (blocks[0] - 1,) * 2, (0, 0), (0, 0), (0, 0)))
+    length += blocks[0] - 1
+    neighbours = [small[:, i : i + length] for i in range(blocks[0])]
+    big = lax.conv_general_dilated(
+        jnp.concatenate(neighbours, axis=-1).reshape(-1, height, width, blocks[0] * features),
+        phases,
+        (1, 1),
+        [(b - 1, b - 1) for b in blocks[1:]],
+        dimension_numbers=_NUMBERS_2D,
+    )
+    big = _depth_to_space(big.reshape(batch, length, *big.shape[1:]), strides)
+    # Cut the padding off; rows that the stride left over in the big grid are zeros.
+    ends = [
+        (-p, p + side - n, 0) for n, p, side in zip(big.shape[1:4], padding, sides, strict=True)
+    ]
+    return lax.pad(big, jnp.zeros((), big.dtype), [(0, 0, 0), *ends, (0, 0, 0)])
+
+
+def kernel_gradient(
+    big: jax.Array, small: jax.Array, size: Triple, strides: Triple, padding: Triple
+) -> jax.Array:
+    """The kernel's gradient `[*size, C_big, C_small]`: one matrix product per block of it.
+
+    Both grids are brought to one size, a clip's positions in a row: a neighbour is then a shift,
+    which is copied in one piece (XLA for the CPU copies windows of a grid element by element).
+    The zeros around the small grid keep the ends of a shift out of the product. Clips stay apart,
+    so a batch that is sharded needs no exchange but the gradient's sum.
+    """
+    (batch, *sides, features), channels = small.shape, big.shape[-1]
+    blocks = _blocks(size, strides)
+    grid = [n + b - 1 for n, b in zip(sides, blocks, strict=True)]
+    edges = [
+        (p, n * s - p - side, 0)
+        for side, n, s, p in zip(big.shape[1:4], grid, strides, padding, strict=True)
+    ]
+    big = lax.pad(big, jnp.zeros((), big.dtype), [(0, 0, 0), *edges, (0, 0, 0)])
+    big = _space_to_depth(big, strides)
+    big = big.reshape(batch, math.prod(grid), -1)
+    small = jnp.pad(small, [(0, 0), *((0, b - 1) for b in blocks), (0, 0)])
+    shifts = [(i * grid[1] + j) * grid[2] + k for i, j, k in itertools.product(*map(range, blocks))]
+    small = small.reshape(batch, -1, features)
+    small = jnp.pad(small, [(0, 0), (shifts[-1], 0), (0, 0)])
+
+    # Where both sides are wide a few shifts share a product: the gain outweighs their copies.
+    together = math.gcd(4, len(shifts)) if big.shape[-1] >= 512 and features >= 128 else 1
+
+    def product(group):
+        neighbours = [
+            lax.dynamic_slice_in_dim(small, shifts[-1] - shift, big.shape[1], axis=1)
+            for shift in group
+        ]
+        return lax.dot_general(
+            big, jnp.concatenate(neighbours, axis=-1), (((0, 1), (0, 1)), ((), ()))
+        )
+
+    gradient = lax.map(product, jnp.array(shifts).reshape(-1, together))
+    gradient = gradient.reshape(-1, *strides, channels, together, features)
+    gradient = jnp.moveaxis(gradient, 5, 1).reshape(*blocks, *strides, channels, features)
+    gradient = gradient.transpose(0, 3, 1, 4, 2, 5, 6, 7)
+    whole = [b * s for b, s in zip(blocks, strides, strict=True)]
+    gradient = gradient.reshape(*whole, channels, features)
+    return gradient[: size[0], : size[1], : size[2]]
+
+
+def _blocks(size: Triple, strides: Triple) -> Triple:
+    return tuple(-(-k // s) for k, s in zip(size, strides, strict=True))
+
+
+def _interleave(blocks: Triple, strides: Triple) -> tuple[int, ...]:
+    return tuple(itertools.chain.from_iterable(zip(blocks, strides, strict=True)))
+
+
+def _space_to_depth(grid: jax.Array, strides: Triple) -> jax.Array:
+    batch, *sides, channels = grid.shape
+    blocks = tuple(n // s for n, s in zip(sides, strides, strict=True))
+    grid = grid.reshape(batch, *_interleave(blocks, strides), channels)
+    return grid.transpose(0, 1, 3, 5, 2, 4, 6, 7).reshape(batch, *blocks, -1)
+
+
+def _depth_to_space(grid: jax.Array, strides: Triple) -> jax.Array:
+    batch, *blocks, depth = grid.shape
+    channels = depth // math.prod(strides)
+    grid = grid.reshape(batch, *blocks, *strides, channels).transpose(0, 1, 4, 2, 5, 3, 6, 7)
+    sides = [b * s for b, s in zip(blocks, strides, strict=True)]
+    return grid.reshape(batch, *sides, channels)
