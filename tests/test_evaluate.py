@@ -6,7 +6,7 @@ import pytest
 
 from fevgan_jax import recognizers
 from fevgan_jax.configs import base
-from fevgan_jax.evaluate import _identity, evaluate, table
+from fevgan_jax.evaluate import _embed, _identity, evaluate, table
 from tests import experiments
 
 
@@ -77,6 +77,15 @@ def test_identity_is_measured_from_the_photo_not_from_the_first_generated_frame(
     values = _identity(settings, video, photo)
     assert float(values["acd"][0]) == 0.0
     assert float(values["acd_i"][0]) == pytest.approx(2**0.5)
+
+
+@pytest.mark.parametrize(
+    ("features", "expected"), [(jnp.full((6, 4), 3.0), 3.0), (jnp.full((6, 2, 2, 4), 3.0), 0.5)]
+)
+def test_an_embedding_is_taken_as_it_is_and_maps_at_unit_length(monkeypatch, features, expected):
+    monkeypatch.setattr(recognizers, "encode", lambda *_: features)
+    embeddings = _embed(base.get_config().eval, {}, jnp.zeros((2, 3, 8, 8, 3), jnp.uint8))
+    np.testing.assert_allclose(embeddings, np.full((2, 3, 4), expected))
 
 
 def test_no_embedder_is_needed_where_identity_is_not_asked_for(tiny_data, tmp_path, monkeypatch):
