@@ -6,7 +6,8 @@
 Choice: who a face is and what each expression does to it is learnt from as many faces as possible,
 and the two ends of a clip show both at an eighth of the work (the generator's gradient: 10 against
 83 ms a clip on two cores). Many people matter: on 480 the loss of unseen ones stopped falling after
-700 steps, at 0.040, when that of the seen was 0.029; on 1,920 it went on to 0.034.
+700 steps, at 0.040, when that of the seen was 0.029; on 1,920 it went on to 0.034, and 1,500 more
+steps on 4,800 took it to 0.032. The parts that follow have 480 people and give some of that back.
 The kernels get their time side when `configs/demo_warmup.py` starts from these weights.
 """
 
