@@ -10,7 +10,7 @@ demo: $(VENV)/installed
 	$(RUN) -m fevgan_jax.demo --config=configs/demo.py $(ARGS)
 
 test: $(VENV)/installed
-	$(RUN) -m pytest -n $(WORKERS) $(ARGS)
+	$(RUN) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 bench: $(VENV)/installed
 	$(RUN) benchmarks/step.py --config=mug --batch_size=4

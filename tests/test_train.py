@@ -23,6 +23,7 @@ NARROW = (
     "--config.model.discriminator.features=(4,4,4,4)",
     "--config.identity_loss.frames=(31,)",
     "--config.num_samples=2",
+    "--config.batch_size=4",
 )
 
 
