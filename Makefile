@@ -16,6 +16,7 @@ bench: $(VENV)/installed
 	$(RUN) benchmarks/step.py --config=mug --batch_size=4
 	$(RUN) benchmarks/layers.py --config=mug --batch_size=4
 	$(RUN) benchmarks/render.py
+	$(RUN) benchmarks/prepare.py
 
 lint: $(VENV)/installed
 	$(RUN) -m ruff check .
