@@ -17,6 +17,7 @@ bench: $(VENV)/installed
 	$(RUN) benchmarks/layers.py --config=mug --batch_size=4
 	$(RUN) benchmarks/render.py
 	$(RUN) benchmarks/recognizers.py
+	$(RUN) benchmarks/prepare.py
 
 lint: $(VENV)/installed
 	$(RUN) -m ruff check .

@@ -6,23 +6,27 @@ again does nothing.
 """
 
 import contextlib
+import dataclasses
 import fcntl
 import importlib
+import os
 import pathlib
 import pkgutil
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import tensorflow_datasets as tfds
 from absl import flags, logging
 
 from fevgan_jax import cli, tfds_builders
-from fevgan_jax.data import pipeline
+from fevgan_jax.data import finished, pipeline
 from fevgan_jax.disk import full_disk_is_bad_input
 from fevgan_jax.errors import UserError
 
 
-def prepare(dataset: str, data_dir: str, raw_dir: str | None = None) -> str:
+def prepare(
+    dataset: str, data_dir: str, raw_dir: str | None = None, options: Sequence[str] = ()
+) -> str:
     """Makes the prepared set, or finds it made.
 
     Args:
@@ -30,16 +34,18 @@ def prepare(dataset: str, data_dir: str, raw_dir: str | None = None) -> str:
         `synthetic_faces/demo`.
       data_dir: where prepared sets are kept; "" is TFDS's own folder.
       raw_dir: the original files, for a set that is made from files.
+      options: fields of the variant's config with other values, as `image_size=128`; the set gets
+        a name of its own from them.
 
     Returns:
       The folder of the prepared set.
 
     Raises:
-      UserError: there is no such set or variant, it needs a `raw_dir`, or `data_dir` is no place
-        to write to.
+      UserError: there is no such set, variant or option, it needs a `raw_dir`, nothing in it can
+        be used, or `data_dir` is no place to write to.
     """
     root = pipeline.data_root(data_dir)
-    builder = _builder(dataset, root)
+    builder = _builder(dataset, root, options)
     place = pathlib.Path(builder.data_dir)
     if not place.exists():
         if builder.MANUAL_DOWNLOAD_INSTRUCTIONS and raw_dir is None:
@@ -47,6 +53,8 @@ def prepare(dataset: str, data_dir: str, raw_dir: str | None = None) -> str:
                 f"{dataset} is made from files that you have to bring: give their folder as "
                 f"--raw_dir. {' '.join(builder.MANUAL_DOWNLOAD_INSTRUCTIONS.split())}"
             )
+        if raw_dir is not None and not (os.path.isdir(raw_dir) and os.listdir(raw_dir)):
+            raise UserError(f"{raw_dir} is no folder, or an empty one: check --raw_dir.")
         with _alone(root), full_disk_is_bad_input(root):
             _sweep(place)
             _announce(builder)
@@ -55,12 +63,13 @@ def prepare(dataset: str, data_dir: str, raw_dir: str | None = None) -> str:
                 download_config=tfds.download.DownloadConfig(manual_dir=raw_dir),
                 file_format="array_record",
             )
+            shutil.rmtree(place.parent / finished.FOLDER, ignore_errors=True)
     clips = {name: split.num_examples for name, split in builder.info.splits.items()}
     logging.info("%s is prepared in %s: %s", dataset, place, clips)
     return str(place)
 
 
-def _builder(dataset: str, root: pathlib.Path) -> tfds.core.DatasetBuilder:
+def _builder(dataset: str, root: pathlib.Path, options: Sequence[str]) -> tfds.core.DatasetBuilder:
     name, _, variant = dataset.partition("/")
     known = sorted(
         module.name for module in pkgutil.iter_modules(tfds_builders.__path__) if module.ispkg
@@ -73,7 +82,30 @@ def _builder(dataset: str, root: pathlib.Path) -> tfds.core.DatasetBuilder:
     if variant not in (variants or [""]):
         choices = ", ".join(f"{name}/{each}" for each in variants) or name
         raise UserError(f"there is no data set {dataset!r}: --dataset is one of {choices}.")
-    return builder(data_dir=root, config=variant or None)
+    config = builder.builder_configs.get(variant)
+    return builder(data_dir=root, config=_changed(config, options) if options else config)
+
+
+def _changed(config: tfds.core.BuilderConfig, options: Sequence[str]) -> tfds.core.BuilderConfig:
+    """The config with other values, under a name that says which."""
+    common = {field.name for field in dataclasses.fields(tfds.core.BuilderConfig)}
+    known = {
+        field.name: type(getattr(config, field.name))
+        for field in dataclasses.fields(config)
+        if field.name not in common and isinstance(getattr(config, field.name), int | float | str)
+    }
+    values = {}
+    for option in options:
+        name, _, text = option.partition("=")
+        try:
+            values[name] = known[name](text)
+        except (KeyError, ValueError) as error:
+            raise UserError(
+                f"{option!r} is no option of this set: give one of "
+                f"{', '.join(f'{name}={kind.__name__}' for name, kind in known.items())}."
+            ) from error
+    told = [f"{name}.{value}" for name, value in sorted(values.items())]
+    return dataclasses.replace(config, name="-".join([config.name, *told]), **values)
 
 
 @contextlib.contextmanager
@@ -112,4 +144,7 @@ if __name__ == "__main__":
     _DATASET = flags.DEFINE_string("dataset", None, "the set, as name/variant", required=True)
     _DATA_DIR = flags.DEFINE_string("data_dir", "", "where prepared sets are kept; TFDS's if empty")
     _RAW_DIR = flags.DEFINE_string("raw_dir", None, "the original files, for a set made from files")
-    cli.run(lambda: print(prepare(_DATASET.value, _DATA_DIR.value, _RAW_DIR.value)))
+    _OPTIONS = flags.DEFINE_multi_string(
+        "option", [], "a field of the variant's config and its value, as image_size=128"
+    )
+    cli.run(lambda: print(prepare(_DATASET.value, _DATA_DIR.value, _RAW_DIR.value, _OPTIONS.value)))

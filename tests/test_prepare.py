@@ -71,7 +71,8 @@ def test_the_bar_knows_how_long_it_takes(tmp_path, monkeypatch, capfd):
 @pytest.mark.parametrize(
     ("dataset", "sentence"),
     [
-        ("nothing", "no data set 'nothing': --dataset is one of synthetic_faces, tiny_clips"),
+        ("nothing", "'nothing': --dataset is one of clip_folder, mug, oulu_casia, synthetic_faces"),
+        ("mug", "no data set 'mug': --dataset is one of mug/paper, mug/imaginator, mug/lfdm"),
         ("tiny_clips", "no data set 'tiny_clips': --dataset is one of tiny_clips/demo"),
         ("tiny_clips/other", "no data set 'tiny_clips/other': --dataset is one of tiny_clips/demo"),
     ],
@@ -88,6 +89,9 @@ def test_a_set_made_from_files_asks_for_them(tmp_path, monkeypatch):
     )
     with pytest.raises(UserError, match=r"--raw_dir\. Ask its owners\."):
         prepare.prepare("tiny_clips/demo", tmp_path)
+    for folder in (tmp_path / "nowhere", tmp_path / "builders" / "tiny_clips" / "__init__.py"):
+        with pytest.raises(UserError, match=f"{folder} is no folder"):
+            prepare.prepare("tiny_clips/demo", tmp_path, raw_dir=folder)
     prepare.prepare("tiny_clips/demo", tmp_path, raw_dir=tmp_path)
 
 

@@ -1,15 +1,6 @@
 """Renders many subjects on all cores."""
 
-import collections
-import concurrent.futures
-import contextlib
 import functools
-import multiprocessing
-import os
-import signal
-import sys
-import threading
-import types
 from collections.abc import Iterator, Sequence
 
 import cv2
@@ -17,6 +8,7 @@ import numpy as np
 
 import fevgan_jax
 from fevgan_jax.tfds_builders.synthetic_faces import clip
+from fevgan_jax.workers import Workers
 
 
 class Renderers:
@@ -28,11 +20,7 @@ class Renderers:
 
     def __init__(self, num_workers: int):
         self.num_workers = num_workers
-        self._pool = concurrent.futures.ProcessPoolExecutor(
-            max_workers=num_workers,
-            mp_context=multiprocessing.get_context("spawn"),  # TensorFlow does not survive a fork
-            initializer=_start,
-        )
+        self._workers = Workers(num_workers)
 
     def render(
         self,
@@ -49,40 +37,8 @@ class Renderers:
         work = functools.partial(
             _render_all, image_size=image_size, head_motion=head_motion, chosen=chosen
         )
-        ahead = collections.deque()  # bounded, or finished clips would pile up in memory
-        for subject_id in subject_ids:
-            with _nothing_to_import():
-                ahead.append(self._pool.submit(work, subject_id))
-            if len(ahead) > 2 * self.num_workers:
-                yield from ahead.popleft().result()
-        while ahead:
-            yield from ahead.popleft().result()
-
-
-@contextlib.contextmanager
-def _nothing_to_import() -> Iterator[None]:
-    """Hides the running program from processes that start meanwhile.
-
-    Each would import it anew, with the TensorFlow or JAX that it brings and no renderer needs.
-    """
-    program = sys.modules["__main__"]
-    sys.modules["__main__"] = types.ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = program
-
-
-def _start() -> None:
-    cv2.setNumThreads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """Ends this process when its parent is killed: it would wait for work for ever."""
-    multiprocessing.parent_process().join()
-    os._exit(1)
+        for clips in self._workers.map(work, subject_ids):
+            yield from clips
 
 
 def _render_all(subject_id, image_size, head_motion, chosen):

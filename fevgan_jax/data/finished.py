@@ -1,0 +1,205 @@
+"""All clips of a set, finished one by one on all cores, and the report on them.
+
+Each clip that is done lies in a file of its own, so a run that was killed goes on after the last.
+"""
+
+import collections
+import dataclasses
+import functools
+import hashlib
+import json
+import os
+import pathlib
+import pickle
+import typing
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from absl import logging
+from tqdm import tqdm
+
+from fevgan_jax import media
+from fevgan_jax.data import timing
+from fevgan_jax.errors import UserError
+from fevgan_jax.faces import clip as clips
+from fevgan_jax.faces import track
+from fevgan_jax.files import write_atomic
+from fevgan_jax.workers import Workers
+
+FOLDER = "finished_clips"
+"""Where finished clips wait, beside the set, until it is whole."""
+
+_SHEET_COLUMNS = 12
+
+
+@dataclasses.dataclass(frozen=True)
+class Clip:
+    """A clip as it was found.
+
+    Attributes:
+      subject: who.
+      expression: what.
+      name: one of its own in the set.
+      files: its frames in order, or one video file.
+    """
+
+    subject: str
+    expression: str
+    name: str
+    files: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How clips are prepared, see `faces.clip.make`.
+
+    Attributes:
+      tracker: one of `track.TRACKERS`.
+      image_size: side of the frames.
+      num_frames: frames of a clip.
+      by: "arc_length" or "time".
+      until: "half", "apex" or "end".
+
+    Raises:
+      UserError: one of the words is another.
+    """
+
+    tracker: str
+    image_size: int
+    num_frames: int
+    by: str
+    until: str
+
+    def __post_init__(self):
+        for name, known in (
+            ("tracker", tuple(track.TRACKERS)),
+            ("by", typing.get_args(timing.By)),
+            ("until", typing.get_args(clips.Until)),
+        ):
+            if getattr(self, name) not in known:
+                raise UserError(
+                    f"{name}={getattr(self, name)} is not known: give one of {', '.join(known)}."
+                )
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What became of a clip.
+
+    Attributes:
+      clip: the clip.
+      file: where its features lie, "" when it was skipped.
+      reason: why it was skipped.
+    """
+
+    clip: Clip
+    file: str = ""
+    reason: str = ""
+
+
+def finish(clip_list: Sequence[Clip], settings: Settings, folder: pathlib.Path) -> list[Outcome]:
+    """Prepares clips on all cores, but for those that `folder` has already.
+
+    Args:
+      clip_list: the clips.
+      settings: how.
+      folder: where finished clips are kept.
+
+    Returns:
+      One outcome a clip, in order.
+
+    Raises:
+      UserError: the tracker is not there, or no clip can be used.
+    """
+    # What is missing is said here, once, and not by every process.
+    logging.info(track.finder(settings.tracker).NOTE)
+    work = functools.partial(_finish_one, settings=settings, folder=folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    done = Workers(os.cpu_count()).map(work, clip_list)
+    outcomes = list(tqdm(done, "Preparing clips", len(clip_list), unit=" clips"))
+    if not any(outcome.file for outcome in outcomes):
+        first = outcomes[0]
+        raise UserError(
+            f"none of {len(outcomes)} clips can be used; the first, {first.clip.name}: "
+            f"{first.reason}."
+        )
+    return outcomes
+
+
+def load(file: str) -> dict[str, object]:
+    """The features of a finished clip; frames are PNG bytes."""
+    return pickle.loads(pathlib.Path(file).read_bytes())
+
+
+def report(outcomes: Sequence[Outcome], folder: pathlib.Path) -> None:
+    """Writes `report.json` and `contact_sheet.png`, and says in short what was skipped and why.
+
+    Args:
+      outcomes: from `finish`.
+      folder: where to.
+    """
+    kept = [each for each in outcomes if each.file]
+    skipped = [each for each in outcomes if not each.file]
+    table = collections.defaultdict(lambda: collections.defaultdict(lambda: [0, 0]))
+    for each in outcomes:
+        table[each.clip.subject][each.clip.expression][0 if each.file else 1] += 1
+    content = {
+        "kept": len(kept),
+        "skipped": [{"clip": each.clip.name, "reason": each.reason} for each in skipped],
+        "kept_and_skipped_by_subject_and_expression": table,
+    }
+    write_atomic(folder / "report.json", json.dumps(content, indent=1).encode())
+    write_atomic(folder / "contact_sheet.png", media.png(_sheet(kept)))
+    for each in skipped:
+        logging.info("skipped %s: %s", each.clip.name, each.reason)
+    logging.info("kept %d clips, skipped %d; see report.json", len(kept), len(skipped))
+
+
+def _finish_one(clip: Clip, settings: Settings, folder: pathlib.Path) -> Outcome:
+    file = folder / _key(clip, settings)
+    if not file.exists():
+        try:
+            made = clips.make(clip.files, _finder(settings.tracker), **_how(settings))
+        except UserError as error:
+            return Outcome(clip, reason=str(error))
+        made |= {name: [_png(frame) for frame in made[name]] for name in ("video", "mask")}
+        made |= {"label": clip.expression, "subject": clip.subject, "clip": clip.name}
+        write_atomic(file, pickle.dumps(made))
+    return Outcome(clip, file=str(file))
+
+
+_finder = functools.cache(track.finder)
+
+
+def _how(settings: Settings) -> dict[str, object]:
+    how = dataclasses.asdict(settings)
+    del how["tracker"]
+    return how
+
+
+def _key(clip: Clip, settings: Settings) -> str:
+    """Another file, another date or another setting makes another clip."""
+    states = [os.stat(file) for file in clip.files]
+    states = [(state.st_size, state.st_mtime_ns) for state in states]
+    return hashlib.sha256(repr((clip, settings, states)).encode()).hexdigest()
+
+
+def _png(image: np.ndarray) -> bytes:
+    # OpenCV's order of colours is the other way round; a mask has one.
+    return cv2.imencode(".png", image[..., ::-1])[1].tobytes()
+
+
+def _sheet(kept: Sequence[Outcome]) -> np.ndarray:
+    """One row an expression: the last frames of clips from all over the set."""
+    rows = collections.defaultdict(list)
+    for each in kept:
+        rows[each.clip.expression].append(each.file)
+    pictures = []
+    for _, files in sorted(rows.items()):
+        chosen = np.linspace(0, len(files) - 1, min(_SHEET_COLUMNS, len(files))).astype(int)
+        frames = [load(files[i])["video"][-1] for i in chosen]
+        pictures.append(
+            [cv2.imdecode(np.frombuffer(each, np.uint8), 1)[..., ::-1] for each in frames]
+        )
+    return media.grid(pictures)

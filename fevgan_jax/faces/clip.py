@@ -1,0 +1,101 @@
+"""From the files of one clip to its features: tracked, aligned, masked and brought to T frames."""
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import imageio_ffmpeg
+import numpy as np
+
+from fevgan_jax.data import timing
+from fevgan_jax.errors import UserError
+from fevgan_jax.faces import crop, photo, track
+
+VIDEOS = (".mp4", ".avi", ".mov", ".webm")
+PICTURES = (".jpg", ".jpeg", ".png")
+
+Until = Literal["half", "apex", "end"]
+
+
+def make(
+    files: Sequence[str],
+    finder: track.Finder,
+    image_size: int = 64,
+    num_frames: int = 32,
+    by: timing.By = "arc_length",
+    until: Until = "end",
+) -> dict[str, np.ndarray]:
+    """Prepares one clip; its one transform is that of its first frame.
+
+    Args:
+      files: the frames in order, or one video file.
+      finder: from `track.finder`.
+      image_size: side S of the crops.
+      num_frames: how many frames T to make.
+      by: what is equal between two frames, see `timing`.
+      until: which part is used, from the first frame to: the middle ("half"), the frame farthest
+        from it ("apex"), or the last one ("end").
+
+    Returns:
+      `video` uint8 [T, S, S, 3], a face oval on black; `mask` uint8 [T, S, S, 1], the oval, smooth
+      at its edge; `landmarks` float32 [T, 68, 2] in the crop's pixels; `source_frames` float32
+      [T], where in the clip each frame was taken.
+
+    Raises:
+      UserError: the clip cannot be used; the message says why.
+    """
+    if not files:
+        raise UserError("its folder holds no picture")
+    if until == "half" and not _is_video(files):
+        files = files[: timing.first_half(len(files))]
+    follower, crops, transform, size = track.Track(finder), [], None, None
+    for frame in _read(files):
+        size = size or frame.shape
+        if frame.shape != size:
+            raise UserError(f"its frames have different sizes, {size[:2]} and {frame.shape[:2]}")
+        follower.add(frame)
+        if transform is None:
+            transform = crop.align(follower.landmarks()[0], image_size)
+        crops.append(crop.warp(frame, transform, image_size))
+    if len(crops) < 2:
+        raise UserError(f"it has {len(crops)} frame, and needs two")
+    landmarks = crop.move(follower.landmarks(), transform)
+    count = len(crops)
+    if until == "half" and _is_video(files):
+        count = timing.first_half(count)
+    elif until == "apex":
+        count = timing.apex(landmarks) + 1
+    if by == "time":
+        places = timing.by_time(count, num_frames)
+    else:
+        places = timing.by_arc_length(landmarks[:count], num_frames)
+    landmarks = timing.sample(landmarks, places).astype(np.float32)
+    mask = np.stack([crop.coverage(crop.oval(each), image_size) for each in landmarks])
+    video = timing.sample(np.stack(crops[:count]), places) * mask
+    return {
+        "video": np.round(video).astype(np.uint8),
+        "mask": np.round(255 * mask).astype(np.uint8),
+        "landmarks": landmarks,
+        "source_frames": places.astype(np.float32),
+    }
+
+
+def _is_video(files: Sequence[str]) -> bool:
+    return os.path.splitext(files[0])[1].lower() in VIDEOS
+
+
+def _read(files: Sequence[str]) -> Iterator[np.ndarray]:
+    if _is_video(files):
+        return _read_video(files[0])
+    return (photo.read(file) for file in files)
+
+
+def _read_video(file: str) -> Iterator[np.ndarray]:
+    try:
+        frames = imageio_ffmpeg.read_frames(file)
+        width, height = next(frames)["size"]
+        for frame in frames:
+            yield np.frombuffer(frame, np.uint8).reshape(height, width, 3)
+    # ffmpeg's reader raises one or the other, by how much of the file is spoiled.
+    except (OSError, RuntimeError, StopIteration) as error:
+        raise UserError(f"{file} cannot be read as a video; save it anew as MP4") from error

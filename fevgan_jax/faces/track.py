@@ -1,0 +1,140 @@
+"""Follows the one face of a clip: 68 landmarks a frame, from dlib or MediaPipe.
+
+A backend is a module with a class `Finder`; this file decides where to look, and what a lost face
+means.
+"""
+
+import importlib
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from fevgan_jax.data import timing
+from fevgan_jax.errors import UserError
+
+TRACKERS = {
+    "dlib": "fevgan_jax.faces.detect",
+}
+"""Backends by name."""
+MAX_LOST = 5
+"""Frames in a row without a face that are bridged; choice: a blink of the tracker, a fifth of a
+second, in which an expression goes on steadily."""
+
+_WINDOW = 400
+"""Pixels a face is looked at with; choice: dlib's whole-pixel landmarks are 0.1 px of a 64 px crop
+then."""
+_ROOM = 2.2
+"""Side of the window in widths of the face's landmarks: room to move, and for the whole head."""
+
+
+class Finder(Protocol):
+    """What a backend offers: faces as float32 `[68, 2]`, (column, row) in the picture's pixels.
+
+    Attributes:
+      NOTE: what its user has to know.
+    """
+
+    NOTE: str
+
+    def find(self, picture: np.ndarray) -> list[np.ndarray]:
+        """Returns every face of uint8 `[H, W, 3]`, wherever and however large it is."""
+
+    def find_close(self, window: np.ndarray) -> list[np.ndarray]:
+        """Returns the faces of uint8 `[S, S, 3]` of which one is known to fill about a half."""
+
+
+class LostError(UserError):
+    """A clip in which one face cannot be followed; the message says why."""
+
+
+def finder(name: str) -> Finder:
+    """Loads the backend of this name in `TRACKERS`.
+
+    Raises:
+      UserError: a part of it is not installed.
+    """
+    return importlib.import_module(TRACKERS[name]).Finder()
+
+
+class Track:
+    """The face that a clip's first frame shows, through frames given one by one.
+
+    Attributes:
+      finder: the backend.
+    """
+
+    def __init__(self, finder: Finder):
+        self.finder = finder
+        self._faces: list[np.ndarray | None] = []
+        self._last: np.ndarray | None = None
+
+    def add(self, frame: np.ndarray) -> None:
+        """Looks for the face in the next frame.
+
+        Args:
+          frame: uint8 `[H, W, 3]`, as large as the others.
+
+        Raises:
+          LostError: the first frame shows no face or several, or the face is lost in more than
+            `MAX_LOST` frames in a row.
+        """
+        if not self._faces:
+            face = _first(self.finder, frame)
+        else:
+            face = _next(self.finder, frame, self._last)
+        self._faces.append(face)
+        self._last = self._last if face is None else face
+        if all(each is None for each in self._faces[-MAX_LOST - 1 :]):
+            raise LostError(f"the face is lost from frame {len(self._faces) - MAX_LOST - 1} on")
+
+    def landmarks(self) -> np.ndarray:
+        """The landmarks in every frame so far.
+
+        Returns:
+          float32 `[T, 68, 2]`, (column, row) in pixels, the centre of the first pixel at
+          (0.5, 0.5). A frame without a face lies between its neighbours, or is like the last one.
+        """
+        known = [i for i, face in enumerate(self._faces) if face is not None]
+        places = np.interp(np.arange(len(self._faces)), known, np.arange(len(known)))
+        return timing.sample(np.stack([self._faces[i] for i in known]), places)
+
+
+def _first(finder: Finder, frame: np.ndarray) -> np.ndarray:
+    """The one face of a whole frame, as the later frames will see it."""
+    faces = finder.find(frame)
+    if not faces:
+        raise LostError("no face was found in its first frame")
+    if len(faces) > 1:
+        raise LostError(f"its first frame shows {len(faces)} faces")
+    closer = _next(finder, frame, faces[0])
+    return faces[0] if closer is None else closer
+
+
+def _next(finder: Finder, frame: np.ndarray, last: np.ndarray) -> np.ndarray | None:
+    """The face nearest to where it was last, looked for around there alone."""
+    centre, width = last.mean(0), np.ptp(last[:, 0])
+    side = max(round(float(width) * _ROOM), 2)
+    corner = np.round(centre - side / 2).astype(int)
+    scale = _WINDOW / side
+    window = cv2.resize(
+        _cut(frame, corner, side),
+        (_WINDOW, _WINDOW),
+        interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR,
+    )
+    found = [
+        face / np.float32(scale) + corner.astype(np.float32) for face in finder.find_close(window)
+    ]
+    near = [face for face in found if np.linalg.norm(face.mean(0) - centre) < width / 2]
+    return min(near, key=lambda face: np.linalg.norm(face.mean(0) - centre), default=None)
+
+
+def _cut(frame: np.ndarray, corner: np.ndarray, side: int) -> np.ndarray:
+    """A square `[side, side, 3]` of a frame; what lies outside of it is black."""
+    low = np.maximum(corner, 0)
+    high = np.clip(corner + side, low, frame.shape[1::-1])
+    inside = frame[low[1] : high[1], low[0] : high[0]]
+    square = np.zeros((side, side, 3), np.uint8)
+    left, top = low - corner
+    square[top : top + inside.shape[0], left : left + inside.shape[1]] = inside
+    return square

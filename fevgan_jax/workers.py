@@ -1,0 +1,72 @@
+"""Processes that share out work, one core each."""
+
+import collections
+import concurrent.futures
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import types
+from collections.abc import Callable, Iterable, Iterator
+
+import cv2
+
+
+class Workers:
+    """Processes that start with the first work and end with this.
+
+    Attributes:
+      count: how many processes.
+    """
+
+    def __init__(self, count: int):
+        self.count = count
+        self._pool = concurrent.futures.ProcessPoolExecutor(
+            max_workers=count,
+            mp_context=multiprocessing.get_context("spawn"),  # TensorFlow does not survive a fork
+            initializer=_start,
+        )
+
+    def map(self, work: Callable, items: Iterable) -> Iterator:
+        """Yields `work(item)` of each item, in order.
+
+        Args:
+          work: a function that its module's name and its own lead to, or a partial of one.
+          items: what it is given; read a little ahead of what was yielded.
+        """
+        ahead = collections.deque()  # bounded, or finished work would pile up in memory
+        for item in items:
+            with _nothing_to_import():
+                ahead.append(self._pool.submit(work, item))
+            if len(ahead) > 2 * self.count:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+
+
+@contextlib.contextmanager
+def _nothing_to_import() -> Iterator[None]:
+    """Hides the running program from processes that start meanwhile.
+
+    Each would import it anew, with the TensorFlow or JAX that it brings and no worker needs.
+    """
+    program = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = program
+
+
+def _start() -> None:
+    cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Ends this process when its parent is killed: it would wait for work for ever."""
+    multiprocessing.parent_process().join()
+    os._exit(1)

@@ -1,0 +1,162 @@
+"""What the builders that are made from files of clips share."""
+
+import abc
+import dataclasses
+import itertools
+import os
+import pathlib
+import re
+import unicodedata
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+import fevgan_jax
+from fevgan_jax.data import finished
+from fevgan_jax.errors import UserError
+from fevgan_jax.faces import clip as clips
+from fevgan_jax.tfds_builders import subjects
+
+
+@dataclasses.dataclass
+class ClipsConfig(tfds.core.BuilderConfig):
+    """How clips are prepared and people divided.
+
+    Attributes:
+      tracker: one of `faces.track.TRACKERS`.
+      image_size: side of the frames; choice: the paper's 64.
+      num_frames: frames of a clip; the paper's 32.
+      by: "arc_length" (choice: the published code of the paper's group) or "time".
+      until: the part of a clip that is used, from its first frame to the middle ("half"), to the
+        frame farthest from neutral ("apex") or to its last ("end").
+      seed: of the division into train and test, 80% and 20% of the people (paper).
+    """
+
+    tracker: str = "dlib"
+    image_size: int = 64
+    num_frames: int = 32
+    by: str = "arc_length"
+    until: str = "end"
+    seed: int = 0
+
+
+class ClipsBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    """A set of real clips; a subclass says where they lie and keeps `MANUAL_DOWNLOAD_INSTRUCTIONS`.
+
+    Attributes:
+      CLASS_NAMES: the expressions, in the order of the labels; None takes those that are found.
+    """
+
+    CLASS_NAMES: tuple[str, ...] | None = tuple(fevgan_jax.EXPRESSIONS)
+
+    @abc.abstractmethod
+    def find(self, raw_dir: pathlib.Path) -> list[finished.Clip]:
+        """Lists the clips below the folder that the user brought.
+
+        Raises:
+          UserError: the folder is not laid out as this set is.
+        """
+
+    def divide(self, people: list[str]) -> dict[str, list[str]]:
+        """Names the people of each split: 80% and 20% of them, by the config's seed."""
+        if len(people) < 2:
+            raise UserError(
+                f"the clips show {len(people)} person: bring those of two or more, one to train "
+                "on and one to test."
+            )
+        train, test = subjects.split(people, seed=self.builder_config.seed)
+        return {"train": train, "test": test}
+
+    def _info(self):
+        config = self.builder_config
+        size, frames = config.image_size, config.num_frames
+        return self.dataset_info_from_configs(
+            features=tfds.features.FeaturesDict(
+                {
+                    "video": tfds.features.Video(shape=(frames, size, size, 3)),
+                    "mask": tfds.features.Video(shape=(frames, size, size, 1)),
+                    "landmarks": tfds.features.Tensor(shape=(frames, 68, 2), dtype=np.float32),
+                    "label": tfds.features.ClassLabel(names=self.CLASS_NAMES),
+                    "subject": tfds.features.Text(),
+                    "clip": tfds.features.Text(),
+                    "source_frames": tfds.features.Tensor(shape=(frames,), dtype=np.float32),
+                }
+            ),
+            supervised_keys=None,
+        )
+
+    def _split_generators(self, dl_manager):
+        config = self.builder_config
+        raw_dir = pathlib.Path(dl_manager.manual_dir)
+        found = sorted(self.find(raw_dir), key=lambda clip: clip.name)
+        if not found:
+            instructions = " ".join(self.MANUAL_DOWNLOAD_INSTRUCTIONS.split())
+            raise UserError(f"no clip lies in {raw_dir} where it should. {instructions}")
+        for before, after in itertools.pairwise(found):
+            if before.name == after.name:
+                raise UserError(
+                    f"{raw_dir} has the clip {after.name} twice, as {before.files[:1]} and "
+                    f"{after.files[:1]}: keep one."
+                )
+        splits = self.divide(sorted({clip.subject for clip in found}))
+        people = {person for side in splits.values() for person in side}
+        found = [clip for clip in found if clip.subject in people]
+        if self.CLASS_NAMES is None:
+            self.info.features["label"].names = sorted({clip.expression for clip in found})
+        settings = finished.Settings(
+            config.tracker, config.image_size, config.num_frames, config.by, config.until
+        )
+        place = pathlib.Path(self.data_dir)
+        outcomes = finished.finish(found, settings, place.parent / finished.FOLDER)
+        finished.report(outcomes, place)
+        files = {
+            name: [each.file for each in outcomes if each.file and each.clip.subject in side]
+            for name, side in splits.items()
+        }
+        for name, kept in files.items():
+            if not kept:
+                raise UserError(
+                    f"no clip is left for the split {name!r} ({len(splits[name])} people): bring "
+                    "more clips, or mend those that were skipped."
+                )
+        return {name: self._generate_examples(kept) for name, kept in files.items()}
+
+    def _generate_examples(self, files):
+        for file in files:
+            features = finished.load(file)
+            yield features["clip"], features
+
+
+def walk(raw_dir: pathlib.Path) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Finds clips, frame folders and videos alike, at any depth.
+
+    Hidden files, thumbnails and what an archiver of another system left are passed over.
+
+    Yields:
+      The names of the folders from below `raw_dir` to the clip, its own among them, as NFC text;
+      and its files, frames in the order of their numbers. A folder with nothing in it is a clip
+      without files.
+    """
+    for path, inner, names in os.walk(raw_dir):
+        folder = pathlib.Path(path)
+        inner[:] = sorted(name for name in inner if not _is_rubbish(name))
+        names = sorted((name for name in names if not _is_rubbish(name)), key=_by_number)
+        parts = tuple(
+            unicodedata.normalize("NFC", part) for part in folder.relative_to(raw_dir).parts
+        )
+        frames = [name for name in names if name.lower().endswith(clips.PICTURES)]
+        videos = [name for name in names if name.lower().endswith(clips.VIDEOS)]
+        for video in videos:
+            yield (*parts, unicodedata.normalize("NFC", video)), (str(folder / video),)
+        if frames or (parts and not inner and not videos):
+            yield parts, tuple(str(folder / name) for name in frames)
+
+
+def _is_rubbish(name: str) -> bool:
+    return name.startswith((".", "__MACOSX")) or name.lower().startswith("thumb")
+
+
+def _by_number(name: str) -> list:
+    """Puts frame 10 after frame 9, however many digits they have."""
+    return [int(each) if each.isdigit() else each for each in re.split(r"(\d+)", name.lower())]

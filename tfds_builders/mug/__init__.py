@@ -1,0 +1,1 @@
+"""The MUG Facial Expression Database."""
