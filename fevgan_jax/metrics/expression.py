@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import tqdm
 
 SIZE = 64
 _BATCH_SIZE = 32
@@ -126,7 +127,8 @@ def train(
     moments = _OPTIMIZER.init(variables)
     # One smooth rise and fall of the learning rate, which ends where it began.
     rates = _PEAK_RATE * np.sin(np.pi * (np.arange(steps) + 0.5) / steps)
-    for step, rate in enumerate(rates.astype(np.float32)):
+    rates = tqdm.tqdm(rates.astype(np.float32), desc="train the classifier", unit="step")
+    for step, rate in enumerate(rates):
         batch = _batch(pairs, labels, random)
         step_key = jax.random.fold_in(key, step)
         variables, moments = _update(model, variables, moments, *batch, rate, step_key)
