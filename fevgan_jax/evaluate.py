@@ -144,8 +144,8 @@ def protocol(config: ml_collections.ConfigDict) -> dict[str, str]:
         "acd": f"{settings.identity_pairs} frames, {settings.identity_distance}",
         "acd_i": f"each frame against the input image, {settings.identity_distance}",
         "embedder": f"{settings.embedder.name} {settings.embedder.features} of "
-        f"{recognizers.module(settings.embedder.name).PROTOCOL}; feature maps are averaged over "
-        "positions and brought to unit length",
+        f"{recognizers.module(settings.embedder.name).PROTOCOL}; maps, where a net gives "
+        "these, are averaged over positions and brought to unit length",
         "recognised": "share named rightly by a classifier trained for "
         f"{settings.classifier_steps} steps on the real clips of the train split",
     }
