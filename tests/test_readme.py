@@ -6,8 +6,6 @@ import shlex
 import subprocess
 import sys
 
-import pytest
-
 from fevgan_jax import media
 from fevgan_jax.tfds_builders.synthetic_faces.clip import render_subject
 from tests.test_train import NARROW
@@ -60,21 +58,3 @@ def test_the_verbs_work_in_the_order_the_readme_gives(tiny_data, tmp_path, envir
     assert set(verbs) == set(SIZES)
     assert (tmp_path / "out" / "happiness.gif").stat().st_size > 0
     assert (tmp_path / "out" / "happiness.mp4").stat().st_size > 0
-
-
-@pytest.mark.parametrize("more", [[], ["--from_scratch", *NARROW, "--config.num_steps=1"]])
-def test_make_demo_ends_with_files_to_look_at(more, tmp_path, environment):
-    # The make that runs the tests hands its own ARGS down.
-    make = ["make", "--dry-run", "demo", "ARGS="]
-    said = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=True)
-    (line,) = (line for line in said.stdout.splitlines() if "fevgan_jax.demo" in line)
-    command = shlex.split(line)
-    size = ["--config.data.dataset=synthetic_faces/tiny", "--steps=1", "--config.num_samples=1"]
-    size += [f"--output={tmp_path}", "--config.batch_size=2", *SMALL, *more]
-    size += ["--config.eval.metrics=('psnr','motion')"]  # `evaluate` above measures them all
-    lines = run(command, size, ROOT, environment).splitlines()
-    assert lines[-1] == f"tensorboard --logdir={tmp_path / 'workdir'}"
-    made = [pathlib.Path(line) for line in lines if line.startswith(str(tmp_path))]
-    assert all(path.stat().st_size > 0 for path in made)
-    assert sum(path.suffix == ".gif" for path in made) == 12
-    assert sum(path.suffix == ".mp4" for path in made) == 12
