@@ -19,7 +19,7 @@ def test_make_demo_ends_with_files_to_look_at(more, tmp_path, environment):
     command = shlex.split(line)
     size = ["--config.data.dataset=synthetic_faces/tiny", "--steps=1", "--config.num_samples=1"]
     size += [f"--output={tmp_path}", "--config.batch_size=2", *SMALL, *more]
-    size += ["--config.eval.metrics=('psnr','motion')"]  # `evaluate` above measures them all
+    size += ["--config.eval.metrics=('psnr','motion')"]  # the README's `evaluate` measures all
     lines = run(command, size, ROOT, environment).splitlines()
     assert lines[-1] == f"tensorboard --logdir={tmp_path / 'workdir'}"
     made = [pathlib.Path(line) for line in lines if line.startswith(str(tmp_path))]
