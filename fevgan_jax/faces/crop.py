@@ -69,13 +69,15 @@ def warp(image: np.ndarray, transform: np.ndarray, size: int) -> np.ndarray:
       uint8 `[size, size, 3]`.
     """
     shrink = 1 / math.sqrt(np.linalg.det(transform[:, :2]))
-    # Bicubic sampling at about the picture's own scale, then means of whole blocks.
+    # Sampling at about the picture's own scale, then means of whole blocks, which make a finer
+    # interpolation of no use.
     factor = max(1, math.ceil(shrink))
     large = transform * factor
     # OpenCV puts whole numbers at the centres of pixels.
     large[:, 2] += large[:, :2].sum(1) / 2 - 0.5
     side = (size * factor, size * factor)
-    sampled = cv2.warpAffine(image, large, side, flags=cv2.INTER_CUBIC)
+    kind = cv2.INTER_CUBIC if factor == 1 else cv2.INTER_LINEAR
+    sampled = cv2.warpAffine(image, large, side, flags=kind)
     return cv2.resize(sampled, (size, size), interpolation=cv2.INTER_AREA)
 
 

@@ -31,7 +31,8 @@ def read(path: str | os.PathLike) -> np.ndarray:
             # Below Pillow's hard limit a large photo is welcome.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(path) as image:
-                return _to_rgb(ImageOps.exif_transpose(image))
+                ImageOps.exif_transpose(image, in_place=True)
+                return _to_rgb(image)
     except FileNotFoundError as error:
         raise UserError(f"{path}: there is no such photo; check the path.") from error
     except IsADirectoryError as error:
