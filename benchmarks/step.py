@@ -6,7 +6,6 @@ the work.
 """
 
 import functools
-import importlib
 import json
 import os
 import platform
@@ -19,8 +18,8 @@ import jax.numpy as jnp
 import numpy as np
 from absl import flags
 
-from fevgan_jax import cli, config_flag
-from fevgan_jax.state import build_networks, frozen_names, init_state, make_condition
+from fevgan_jax import cli, config_flag, recognizers
+from fevgan_jax.state import build_networks, frozen_encoders, init_state, make_condition
 from fevgan_jax.step import make_metrics, make_train_step
 
 
@@ -32,12 +31,12 @@ def measure(config, batch_size: int, num_steps: int) -> dict:
         "label": random.integers(0, len(config.data.class_names), batch_size).astype(np.int32),
     }
     networks, metrics, frozen = build_networks(config), make_metrics(config), {}
-    for name in frozen_names(config):
-        net = importlib.import_module(f"fevgan_jax.recognizers.{name}")
-        features = config.identity_loss.encoder.features
-        frozen[name] = jax.jit(net.Network(features=features).init)(
-            jax.random.key(0), jnp.zeros((1, *config.data.clip_shape[1:]))
-        )["params"]
+    for encoder in frozen_encoders(config):
+        shapes = recognizers.shapes(**encoder)
+        drawn = jax.tree.map(
+            lambda leaf: jnp.asarray(random.normal(0.0, 0.02, leaf.shape), leaf.dtype), shapes
+        )
+        frozen[encoder["name"]] = drawn | frozen.get(encoder["name"], {})
     if config.encode_once:
         condition = jax.eval_shape(
             functools.partial(make_condition, config),
