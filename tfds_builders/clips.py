@@ -9,14 +9,13 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-import numpy as np
 import tensorflow_datasets as tfds
 
 import fevgan_jax
 from fevgan_jax.data import finished
 from fevgan_jax.errors import UserError
 from fevgan_jax.faces import clip as clips
-from fevgan_jax.tfds_builders import subjects
+from fevgan_jax.tfds_builders import features, subjects
 
 
 @dataclasses.dataclass
@@ -70,19 +69,8 @@ class ClipsBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     def _info(self):
         config = self.builder_config
-        size, frames = config.image_size, config.num_frames
         return self.dataset_info_from_configs(
-            features=tfds.features.FeaturesDict(
-                {
-                    "video": tfds.features.Video(shape=(frames, size, size, 3)),
-                    "mask": tfds.features.Video(shape=(frames, size, size, 1)),
-                    "landmarks": tfds.features.Tensor(shape=(frames, 68, 2), dtype=np.float32),
-                    "label": tfds.features.ClassLabel(names=self.CLASS_NAMES),
-                    "subject": tfds.features.Text(),
-                    "clip": tfds.features.Text(),
-                    "source_frames": tfds.features.Tensor(shape=(frames,), dtype=np.float32),
-                }
-            ),
+            features=features.of_clips(config.num_frames, config.image_size, self.CLASS_NAMES),
             supervised_keys=None,
         )
 
@@ -124,8 +112,8 @@ class ClipsBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     def _generate_examples(self, files):
         for file in files:
-            features = finished.load(file)
-            yield features["clip"], features
+            example = finished.load(file)
+            yield example["clip"], example
 
 
 def walk(raw_dir: pathlib.Path) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:

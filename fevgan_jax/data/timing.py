@@ -78,6 +78,30 @@ def by_arc_length(
     return places
 
 
+def places(
+    count: int, landmarks: np.ndarray | None = None, num_frames: int = 32, by: By = "time"
+) -> np.ndarray:
+    """Where a clip's frames are taken: `by_time` or `by_arc_length`.
+
+    Args:
+      count: how many of the clip's frames are used, from its first.
+      landmarks: `[T, 68, 2]` with T at least `count`, for `by="arc_length"`.
+      num_frames: how many places.
+      by: "time" or "arc_length".
+
+    Returns:
+      float64 `[num_frames]`, from 0 to `count - 1`.
+
+    Raises:
+      ValueError: an unknown `by`, or arc length without landmarks.
+    """
+    if by == "time":
+        return by_time(count, num_frames)
+    if by == "arc_length" and landmarks is not None:
+        return by_arc_length(landmarks[:count], num_frames)
+    raise ValueError(f"by={by!r}: give 'time', or 'arc_length' with landmarks.")
+
+
 def sample(values: np.ndarray, places: np.ndarray) -> np.ndarray:
     """Reads a sequence at places between its frames, by linear interpolation.
 
@@ -109,7 +133,7 @@ def resample(
       frames: `[T, ...]`, from neutral to apex.
       landmarks: `[T, 68, 2]`, for `by="arc_length"`.
       num_frames: how many frames to make.
-      by: "time" or "arc_length", see `by_time` and `by_arc_length`.
+      by: "time" or "arc_length", see `places`.
 
     Returns:
       `[num_frames, ...]` of the same type.
@@ -117,11 +141,7 @@ def resample(
     Raises:
       ValueError: an unknown `by`, or arc length without landmarks.
     """
-    if by == "time":
-        return sample(frames, by_time(len(frames), num_frames))
-    if by == "arc_length" and landmarks is not None:
-        return sample(frames, by_arc_length(landmarks, num_frames))
-    raise ValueError(f"by={by!r}: give 'time', or 'arc_length' with landmarks.")
+    return sample(frames, places(len(frames), landmarks, num_frames, by))
 
 
 def _smooth(landmarks: np.ndarray, deviation: float) -> np.ndarray:

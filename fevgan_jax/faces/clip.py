@@ -65,10 +65,7 @@ def make(
         count = timing.first_half(count)
     elif until == "apex":
         count = timing.apex(landmarks) + 1
-    if by == "time":
-        places = timing.by_time(count, num_frames)
-    else:
-        places = timing.by_arc_length(landmarks[:count], num_frames)
+    places = timing.places(count, landmarks, num_frames, by)
     landmarks = timing.sample(landmarks, places).astype(np.float32)
     mask = np.stack([crop.coverage(crop.oval(each), image_size) for each in landmarks])
     video = timing.sample(np.stack(crops[:count]), places) * mask

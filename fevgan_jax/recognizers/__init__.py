@@ -3,7 +3,7 @@
 import importlib
 import os
 import pkgutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -111,9 +111,15 @@ def install(
 
 
 def load_packaged(
-    net: str, weights_dir: str | None, layers: Iterable[str] | None
+    net: str, weights_dir: str | None = None, layers: Collection[str] | None = None
 ) -> tuple[dict[str, Any], str]:
-    """Loads a net that a pip package carries; the first time, it is converted."""
+    """Loads a net that a pip package carries, as `weights_folder.load` does.
+
+    The first time, it is converted.
+
+    Raises:
+      UserError: it is damaged, or not there and the package neither.
+    """
     if not weights_folder.path_of(net, weights_dir).exists():
         install(net, module(net).default_source(), weights_dir)
     return weights_folder.load(net, weights_dir, layers)

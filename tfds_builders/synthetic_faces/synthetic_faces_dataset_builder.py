@@ -4,12 +4,11 @@ import dataclasses
 import os
 from typing import ClassVar
 
-import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 
 import fevgan_jax
-from fevgan_jax.tfds_builders import subjects
+from fevgan_jax.tfds_builders import features, subjects
 from fevgan_jax.tfds_builders.synthetic_faces import clip, parallel
 
 
@@ -49,6 +48,12 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             frames=(0, clip.NUM_FRAMES - 1),
         ),
         SyntheticFacesConfig(
+            name="large",
+            description="2,000 people, for weights that meet people they never saw.",
+            first_subject=60_000,
+            num_subjects=2_000,
+        ),
+        SyntheticFacesConfig(
             name="demo",
             description="120 people, for the demo.",
             first_subject=10_000,
@@ -68,18 +73,10 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         return {name: each * len(people) for name, people in self._people().items()}
 
     def _info(self) -> tfds.core.DatasetInfo:
-        size, frames = self.builder_config.image_size, len(self.builder_config.frames)
+        config = self.builder_config
         return self.dataset_info_from_configs(
-            features=tfds.features.FeaturesDict(
-                {
-                    "video": tfds.features.Video(shape=(frames, size, size, 3)),
-                    "mask": tfds.features.Video(shape=(frames, size, size, 1)),
-                    "landmarks": tfds.features.Tensor(shape=(frames, 68, 2), dtype=np.float32),
-                    "label": tfds.features.ClassLabel(names=fevgan_jax.EXPRESSIONS),
-                    "subject": tfds.features.Text(),
-                    "clip": tfds.features.Text(),
-                    "source_frames": tfds.features.Tensor(shape=(frames,), dtype=np.float32),
-                }
+            features=features.of_clips(
+                len(config.frames), config.image_size, fevgan_jax.EXPRESSIONS
             ),
             supervised_keys=None,
         )
@@ -94,10 +91,10 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _generate_examples(self, renderers, people):
         config = self.builder_config
-        for features in renderers.render(
+        for example in renderers.render(
             people, config.image_size, config.head_motion, config.frames
         ):
-            yield features["clip"], features
+            yield example["clip"], example
 
     def _people(self) -> dict[str, list[int]]:
         """Returns the ids of the people of each split."""

@@ -1,0 +1,29 @@
+"""The features that every builder yields."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+
+def of_clips(
+    num_frames: int, image_size: int, class_names: Sequence[str] | None
+) -> tfds.features.FeaturesDict:
+    """One clip, from neutral to apex.
+
+    Args:
+      num_frames: frames T of a clip.
+      image_size: side S of a frame.
+      class_names: the expressions, in the order of the labels; None when they are yet to be found.
+    """
+    return tfds.features.FeaturesDict(
+        {
+            "video": tfds.features.Video(shape=(num_frames, image_size, image_size, 3)),
+            "mask": tfds.features.Video(shape=(num_frames, image_size, image_size, 1)),
+            "landmarks": tfds.features.Tensor(shape=(num_frames, 68, 2), dtype=np.float32),
+            "label": tfds.features.ClassLabel(names=class_names),
+            "subject": tfds.features.Text(),
+            "clip": tfds.features.Text(),
+            "source_frames": tfds.features.Tensor(shape=(num_frames,), dtype=np.float32),
+        }
+    )
