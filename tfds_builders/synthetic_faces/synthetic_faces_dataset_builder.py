@@ -48,12 +48,6 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             frames=(0, clip.NUM_FRAMES - 1),
         ),
         SyntheticFacesConfig(
-            name="large",
-            description="2,000 people, for weights that meet people they never saw.",
-            first_subject=60_000,
-            num_subjects=2_000,
-        ),
-        SyntheticFacesConfig(
             name="demo",
             description="120 people, for the demo.",
             first_subject=10_000,
