@@ -1,20 +1,29 @@
-"""Times one training step: `python benchmarks/step.py --config=mug --batch_size=4`.
+"""Times one training step: `python benchmarks/step.py --config=mug --batch_size=4 [--vs=torch]`.
 
 Prints one JSON object: milliseconds a step (median, minimum and maximum), time to compile, peak
-memory of the process and what ran it. The batch and the frozen nets are random: neither changes
-the work.
+memory of the process, and what ran it. `--vs=torch` alternates our step with PyTorch's
+(`torch_peer.py`, extra `[bench]`), each in a process of its own, and adds the ratio of their
+medians, the step's arithmetic as PyTorch counts it, both rates, that of a large matrix product
+taken in turn with them, and a line to read. The batch and the frozen nets are random: neither
+changes the work.
 """
 
 import functools
 import json
+import multiprocessing
 import os
 import platform
 import resource
 import statistics
+import sys
 import time
+from collections.abc import Callable
+from importlib import metadata
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import ml_collections
 import numpy as np
 from absl import flags
 
@@ -22,59 +31,228 @@ from fevgan_jax import cli, config_flag, recognizers
 from fevgan_jax.state import build_networks, frozen_encoders, init_state, make_condition
 from fevgan_jax.step import make_metrics, make_train_step
 
+_MATRIX_SIDE = {"cpu": 4096, "gpu": 16384}
 
-def measure(config, batch_size: int, num_steps: int) -> dict:
-    """Runs the step of a config `num_steps` times, each waited for."""
-    random = np.random.default_rng(0)
-    batch = {
-        "video": random.integers(0, 256, (batch_size, *config.data.clip_shape), np.uint8),
-        "label": random.integers(0, len(config.data.class_names), batch_size).astype(np.int32),
-    }
-    networks, metrics, frozen = build_networks(config), make_metrics(config), {}
-    for encoder in frozen_encoders(config):
-        shapes = recognizers.shapes(**encoder)
-        drawn = jax.tree.map(
-            lambda leaf: jnp.asarray(random.normal(0.0, 0.02, leaf.shape), leaf.dtype), shapes
-        )
-        frozen[encoder["name"]] = drawn | frozen.get(encoder["name"], {})
-    if config.encode_once:
-        condition = jax.eval_shape(
-            functools.partial(make_condition, config),
-            frozen,
-            jnp.zeros((batch_size, *config.data.clip_shape[1:])),
-            batch["label"],
-        )
-        batch["identity"] = np.ones(condition["identity"].shape, np.float32)
-    state = jax.jit(
-        lambda frozen: init_state(config, networks, frozen, metrics, config.data.clip_shape)
-    )(frozen)
-    step = jax.jit(make_train_step(config, networks), donate_argnums=0)
-    start = time.perf_counter()
-    compiled = step.lower(state, frozen, batch).compile()
-    compile_seconds = time.perf_counter() - start
 
-    milliseconds = []
-    for _ in range(num_steps + 1):
+class Ours:
+    """Our step, compiled."""
+
+    def __init__(self, config: ml_collections.ConfigDict, batch_size: int):
+        networks, metrics = build_networks(config), make_metrics(config)
+        self._frozen = jax.tree.map(jnp.asarray, _frozen(config))
+        self._batch = _batch(config, batch_size)
+        if config.encode_once:
+            condition = jax.eval_shape(
+                functools.partial(make_condition, config),
+                self._frozen,
+                jnp.zeros((batch_size, *config.data.clip_shape[1:])),
+                self._batch["label"],
+            )
+            self._batch["identity"] = np.ones(condition["identity"].shape, np.float32)
+        self._state = jax.jit(
+            lambda frozen: init_state(config, networks, frozen, metrics, config.data.clip_shape)
+        )(self._frozen)
+        step = jax.jit(make_train_step(config, networks), donate_argnums=0)
         start = time.perf_counter()
-        state = jax.block_until_ready(compiled(state, frozen, batch))
+        self._step = step.lower(self._state, self._frozen, self._batch).compile()
+        self._compile_seconds = time.perf_counter() - start
+
+    def __call__(self) -> None:
+        """Takes a step."""
+        self._state = jax.block_until_ready(self._step(self._state, self._frozen, self._batch))
+
+    def report(self) -> dict[str, Any]:
+        """Time to compile, in seconds, and peak memory."""
+        device = jax.devices()[0].memory_stats() or {}
+        return {
+            "compile_s": round(self._compile_seconds, 1),
+            "peak_memory_gib": _gib(device.get("peak_bytes_in_use")),
+        }
+
+
+class Torch:
+    """PyTorch's step."""
+
+    def __init__(self, config: ml_collections.ConfigDict, batch_size: int):
+        import torch_peer  # the extra [bench]
+
+        networks, metrics = build_networks(config), make_metrics(config)
+        frozen = _frozen(config)
+        state = jax.eval_shape(
+            lambda: init_state(config, networks, frozen, metrics, config.data.clip_shape)
+        )
+        random = np.random.default_rng(1)
+        players = {"generator": state.generator, "discriminator": state.discriminator}
+        params = {name: _draw(random, player.params) for name, player in players.items()}
+        self._peer = torch_peer.Peer(config, params, frozen)
+        self._batch = _batch(config, batch_size)
+        start = time.perf_counter()
+        self._gigaflop = self._peer.count_gigaflop(self._batch)
+        self._compile_seconds = time.perf_counter() - start
+
+    def __call__(self) -> None:
+        """Takes a step."""
+        self._peer.step(self._batch)
+        self._peer.wait()
+
+    def report(self) -> dict[str, Any]:
+        """Time of the first step, in seconds, peak memory, and the step's arithmetic."""
+        return {
+            "compile_s": round(self._compile_seconds, 1),
+            "peak_memory_gib": _gib(self._peer.peak_bytes()),
+            "gigaflop": round(self._gigaflop, 1),
+        }
+
+
+class MatrixProduct:
+    """A large product, float32 on a CPU and bfloat16 elsewhere: what the machine can do."""
+
+    def __init__(self, config: ml_collections.ConfigDict, batch_size: int):
+        del config, batch_size
+        self._side = _MATRIX_SIDE["cpu" if jax.default_backend() == "cpu" else "gpu"]
+        dtype = jnp.float32 if jax.default_backend() == "cpu" else jnp.bfloat16
+        self._x = jax.random.normal(jax.random.key(0), (self._side, self._side), dtype)
+        self._product = jax.jit(jnp.matmul)
+
+    def __call__(self) -> None:
+        """Takes the product."""
+        jax.block_until_ready(self._product(self._x, self._x))
+
+    def report(self) -> dict[str, Any]:
+        """The product's arithmetic."""
+        return {"gigaflop": 2e-9 * self._side**3}
+
+
+def measure(config: ml_collections.ConfigDict, batch_size: int, num_steps: int) -> dict[str, Any]:
+    """Runs our step `num_steps` times, each waited for."""
+    step = Ours(config, batch_size)
+    return _about(batch_size, num_steps) | _summary(_timed(step, num_steps + 1)[1:]) | step.report()
+
+
+def compare(config: ml_collections.ConfigDict, batch_size: int, num_steps: int) -> dict[str, Any]:
+    """Takes our step, PyTorch's and a matrix product in turn, each in a process of its own."""
+    spawn = multiprocessing.get_context("spawn")
+    sides = {"ours": Ours, "torch": Torch, "matrix_product": MatrixProduct}
+    pipes, milliseconds = {}, {name: [] for name in sides}
+    for name, side in sides.items():
+        pipes[name], theirs = spawn.Pipe()
+        arguments = (theirs, side, config.to_json(), batch_size)
+        spawn.Process(target=_serve, args=arguments, daemon=True).start()
+        pipes[name].recv()  # one builds at a time, so that neither slows the other's compiler
+    for _ in range(num_steps):
+        for name, pipe in pipes.items():
+            pipe.send("step")
+            milliseconds[name].append(pipe.recv())
+    found = {}
+    for name, pipe in pipes.items():
+        pipe.send("report")
+        found[name] = _summary(milliseconds[name]) | pipe.recv()
+    work = found["torch"].pop("gigaflop")
+    found["matrix_product"]["gigaflop_per_s"] = _rate(found["matrix_product"], None)
+    for name in ("ours", "torch"):
+        found[name]["gigaflop_per_s"] = _rate(found[name], work)
+    ratio = found["ours"]["median_ms"] / found["torch"]["median_ms"]
+    return _about(batch_size, num_steps) | {
+        "torch_version": metadata.version("torch"),
+        "gigaflop": work,
+        **found,
+        "ours_to_torch": round(ratio, 3),
+    }
+
+
+def _serve(pipe, side: Callable, config: str, batch_size: int) -> None:
+    """Builds a side, then runs or reports as the pipe says."""
+    step = side(ml_collections.ConfigDict(json.loads(config)), batch_size)
+    step()  # touches its memory for the first time
+    pipe.send("ready")
+    while pipe.recv() == "step":
+        pipe.send(_timed(step, 1)[0])
+    pipe.send(step.report())
+
+
+def _timed(step: Callable[[], None], times: int) -> list[float]:
+    milliseconds = []
+    for _ in range(times):
+        start = time.perf_counter()
+        step()
         milliseconds.append(1e3 * (time.perf_counter() - start))
-    milliseconds = milliseconds[1:]  # the first touches its memory for the first time
+    return milliseconds
+
+
+def _summary(milliseconds: list[float]) -> dict[str, float]:
     return {
-        "batch_size": batch_size,
-        "steps": num_steps,
         "median_ms": round(statistics.median(milliseconds), 1),
         "min_ms": round(min(milliseconds), 1),
         "max_ms": round(max(milliseconds), 1),
-        "compile_s": round(compile_seconds, 1),
-        "peak_memory_gib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
+    }
+
+
+def _rate(found: dict[str, Any], gigaflop: float | None) -> float:
+    gigaflop = found.pop("gigaflop") if gigaflop is None else gigaflop
+    return round(1e3 * gigaflop / found["median_ms"], 1)
+
+
+def _about(batch_size: int, num_steps: int) -> dict[str, Any]:
+    return {
+        "batch_size": batch_size,
+        "steps": num_steps,
         "device": jax.devices()[0].device_kind,
         "cores": os.cpu_count(),
         "versions": {"jax": jax.__version__, "python": platform.python_version()},
     }
 
 
+def _batch(config: ml_collections.ConfigDict, batch_size: int) -> dict[str, np.ndarray]:
+    random = np.random.default_rng(0)
+    return {
+        "video": random.integers(0, 256, (batch_size, *config.data.clip_shape), np.uint8),
+        "label": random.integers(0, len(config.data.class_names), batch_size).astype(np.int32),
+    }
+
+
+def _frozen(config: ml_collections.ConfigDict) -> dict[str, Any]:
+    random, frozen = np.random.default_rng(0), {}
+    for encoder in frozen_encoders(config):
+        drawn = _draw(random, recognizers.shapes(**encoder))
+        frozen[encoder["name"]] = drawn | frozen.get(encoder["name"], {})
+    return frozen
+
+
+def _draw(random: np.random.Generator, shapes: Any) -> Any:
+    return jax.tree.map(
+        lambda leaf: random.normal(0.0, 0.02, leaf.shape).astype(leaf.dtype), shapes
+    )
+
+
+def _gib(on_device: int | None) -> float:
+    """Peak memory: the device's where it counts it, else the process's."""
+    used = on_device or 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(used / 2**30, 2)
+
+
+def _in_words(found: dict[str, Any]) -> str:
+    ours, peer, product = found["ours"], found["torch"], found["matrix_product"]
+    return (
+        f"batch {found['batch_size']}: {ours['median_ms']:.0f} ms a step, PyTorch "
+        f"{peer['median_ms']:.0f} ({found['ours_to_torch']:.2f} times; medians of "
+        f"{found['steps']}); {ours['gigaflop_per_s']:.0f} and {peer['gigaflop_per_s']:.0f} of a "
+        f"matrix product's {product['gigaflop_per_s']:.0f} GFLOP/s; "
+        f"{ours['peak_memory_gib']} and {peer['peak_memory_gib']} GiB"
+    )
+
+
+def _run(config, batch_size: int, num_steps: int, peer: str | None) -> None:
+    if peer is None:
+        print(json.dumps(measure(config, batch_size, num_steps)))
+        return
+    found = compare(config, batch_size, num_steps)
+    print(json.dumps(found))
+    print(_in_words(found), file=sys.stderr)
+
+
 if __name__ == "__main__":
     _CONFIG = config_flag.define("config", "the experiment whose step is timed")
     _BATCH_SIZE = flags.DEFINE_integer("batch_size", 4, "clips a step")
     _STEPS = flags.DEFINE_integer("steps", 5, "timed steps")
-    cli.run(lambda: print(json.dumps(measure(_CONFIG.value, _BATCH_SIZE.value, _STEPS.value))))
+    _VS = flags.DEFINE_enum("vs", None, ["torch"], "whose step is taken in turn with ours")
+    cli.run(lambda: _run(_CONFIG.value, _BATCH_SIZE.value, _STEPS.value, _VS.value))
