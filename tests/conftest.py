@@ -12,9 +12,10 @@ os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count=8 {COMPILE_FA
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import fcntl
+import math
 
 import jax
-import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from fevgan_jax import recognizers
@@ -26,16 +27,21 @@ def random_nets(monkeypatch):
     """Frozen nets with random weights, for configs whose own have to be fetched."""
 
     def load(encoders, weights_dir):
-        nets = {}
+        random, nets = np.random.default_rng(0), {}
         for encoder in encoders:
-            net = recognizers.module(encoder["name"])
-            init = net.Network(features=encoder["features"]).init
-            picture = net.preprocess(jnp.zeros((1, 64, 64, 3)))
-            drawn = jax.jit(init)(jax.random.key(0), picture)["params"]
+            shapes = recognizers.shapes(encoder["name"], encoder["features"])
+            drawn = jax.tree.map(lambda leaf: _draw(random, leaf.shape), shapes)
             nets[encoder["name"]] = drawn | nets.get(encoder["name"], {})
         return nets, dict.fromkeys(nets, "random weights")
 
     monkeypatch.setattr(recognizers, "load", load)
+
+
+def _draw(random, shape):
+    """A kernel that keeps its input's scale, or a bias of nothing."""
+    if len(shape) == 1:
+        return np.zeros(shape, np.float32)
+    return random.normal(0, math.prod(shape[:-1]) ** -0.5, shape).astype(np.float32)
 
 
 @pytest.fixture(scope="session")
