@@ -25,6 +25,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.data.data_dir = ""  # "" is TFDS's own folder (TFDS_DATA_DIR or ~/tensorflow_datasets)
     config.data.class_names = EXPRESSIONS  # paper: six labels; the data set's own replace them
     config.data.clip_shape = (32, 64, 64, 3)  # forced: VGAN's video; the data set's own replaces it
+    config.data.on_device = False  # choice: True loads the set there once, if it fits (MUG: 0.5 GB)
     config.data.frames = ()  # paper: whole clips; (0, 31) gives the two ends of each alone
 
     config.model = ml_collections.ConfigDict()

@@ -99,6 +99,7 @@ def train(
             start_step=start,
             mesh=mesh,
             rows_by_clip=_encode_photos(config, frozen, source) if encode_once else {},
+            keep_on_device=data.on_device,
         )
         logged, clock = start, time.perf_counter()
         for step in range(start + 1, config.num_steps + 1):

@@ -19,6 +19,8 @@ MAY_CHANGE = (
     "eval",
 )
 """Fields a resumed run may be given anew: none of them changes what an earlier step computed."""
+_PLACES = ("data.data_dir", "data.on_device")
+"""Fields that say where the data lies, not what it is."""
 
 
 def keep_config(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> None:
@@ -34,7 +36,7 @@ def keep_config(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -
             f"{name} is {there.get(name)!r} there and {here.get(name)!r} here"
             for name in sorted(there.keys() | here.keys())
             if there.get(name) != here.get(name) and name.split(".")[0] not in MAY_CHANGE
-            if name != "data.data_dir"
+            if name not in _PLACES
         ]
         if other:
             raise UserError(

@@ -21,6 +21,14 @@ def test_the_same_experiment_may_go_on_for_longer(tmp_path):
     assert read_config(tmp_path).num_steps == config.num_steps
 
 
+def test_the_data_may_lie_elsewhere(tmp_path):
+    config = demo.get_config()
+    keep_config(config, tmp_path)
+    config.data.on_device, config.data.data_dir = True, "elsewhere"
+    keep_config(config, tmp_path)
+    assert read_config(tmp_path).data.on_device
+
+
 def test_another_experiment_is_refused_and_the_old_config_stays(tmp_path):
     config = demo.get_config()
     keep_config(config, tmp_path)

@@ -16,6 +16,7 @@ from grain.experimental import ThreadPrefetchIterDataset
 from jax.sharding import Mesh
 
 from fevgan_jax import sharding
+from fevgan_jax.data import on_device
 from fevgan_jax.errors import UserError
 
 ARRAYS = ("video", "mask", "landmarks", "label")
@@ -157,6 +158,7 @@ def train_batches(
     start_step: int,
     mesh: Mesh,
     rows_by_clip: Mapping[str, np.ndarray] | None = None,
+    keep_on_device: bool = False,
     prefetch: int = 2,
     cache_bytes: int = 2**31,
 ) -> Iterator[dict[str, jax.Array]]:
@@ -172,6 +174,8 @@ def train_batches(
       start_step: the step of the first batch given.
       mesh: from `sharding.make_mesh`.
       rows_by_clip: arrays `[N, ...]` by name, whose row n joins what clip n holds.
+      keep_on_device: load the whole set to the devices once, see `on_device`; the batches are the
+        same, and the two arguments below are not used.
       prefetch: batches held ready, on the host and again on the devices.
       cache_bytes: a set that is no larger once decoded stays in memory, so that each clip is
         decoded once; the papers' sets fit. A larger one is decoded anew every time.
@@ -181,17 +185,30 @@ def train_batches(
     """
     rows = sharding.local_rows(batch_size, mesh)
     shuffled = grain.MapDataset.range(len(source)).seed(seed).shuffle().repeat()
+    joined = rows_by_clip or {}
 
-    read = functools.partial(_read_arrays, source)
+    def read(index: int) -> dict[str, np.ndarray]:
+        clip = _read_arrays(source, index)
+        return clip | {name: values[index] for name, values in joined.items()}
+
+    def number_of(step: int, row: int) -> int:
+        return shuffled[step * batch_size + row]
+
+    if keep_on_device:
+        return on_device.batches(
+            read,
+            len(source),
+            lambda step: [number_of(step, row) for row in range(batch_size)],
+            start_step=start_step,
+            mesh=mesh,
+        )
+
     if len(source) * sum(array.nbytes for array in read(0).values()) <= cache_bytes:
         read = functools.cache(read)
 
-    joined = rows_by_clip or {}
-
     def clip(position: int) -> dict[str, np.ndarray]:
         step, row = divmod(position, len(rows))
-        index = shuffled[step * batch_size + rows[row]]
-        return read(index) | {name: values[index] for name, values in joined.items()}
+        return read(number_of(step, rows[row]))
 
     # Batches are made before the data set becomes an iterator: each is then one element, and their
     # order does not depend on how many threads read.
