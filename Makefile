@@ -18,6 +18,8 @@ bench: $(VENV)/installed
 	$(RUN) benchmarks/render.py
 	$(RUN) benchmarks/recognizers.py
 	$(RUN) benchmarks/prepare.py
+	$(RUN) -m fevgan_jax.prepare --dataset=synthetic_faces/tiny
+	$(RUN) benchmarks/input.py --config=mug --dataset=synthetic_faces/tiny
 
 lint: $(VENV)/installed
 	$(RUN) -m ruff check .
