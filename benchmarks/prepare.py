@@ -6,6 +6,7 @@ time of the processes, from their start on, the largest process's memory, and wh
 """
 
 import json
+import multiprocessing
 import os
 import pathlib
 import platform
@@ -55,6 +56,8 @@ def measure(num_clips: int, num_frames: int, tracker: str) -> dict:
         start = time.perf_counter()
         outcomes = finished.finish(clips, settings, folder / "finished")
         wall = time.perf_counter() - start
+    for worker in multiprocessing.active_children():
+        worker.join()  # what it used is counted when it has ended
     frames = num_clips * num_frames
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return {

@@ -19,13 +19,17 @@ import tensorflow_datasets as tfds
 from absl import flags, logging
 
 from fevgan_jax import cli, tfds_builders
-from fevgan_jax.data import finished, pipeline
+from fevgan_jax.data import beam, finished, pipeline
 from fevgan_jax.disk import full_disk_is_bad_input
 from fevgan_jax.errors import UserError
 
 
 def prepare(
-    dataset: str, data_dir: str, raw_dir: str | None = None, options: Sequence[str] = ()
+    dataset: str,
+    data_dir: str,
+    raw_dir: str | None = None,
+    options: Sequence[str] = (),
+    ahead: beam.Run | None = None,
 ) -> str:
     """Makes the prepared set, or finds it made.
 
@@ -36,6 +40,8 @@ def prepare(
       raw_dir: the original files, for a set that is made from files.
       options: fields of the variant's config with other values, as `image_size=128`; the set gets
         a name of its own from them.
+      ahead: machines that finish the clips of a set made from files; they must see `raw_dir` and
+        `data_dir` under these very names.
 
     Returns:
       The folder of the prepared set.
@@ -46,6 +52,10 @@ def prepare(
     """
     root = pipeline.data_root(data_dir)
     builder = _builder(dataset, root, options)
+    if ahead:
+        if not hasattr(builder, "ahead"):
+            raise UserError(f"{dataset} is not made from files: leave --beam_runner out.")
+        builder.ahead = ahead
     place = pathlib.Path(builder.data_dir)
     if not place.exists():
         if builder.MANUAL_DOWNLOAD_INSTRUCTIONS and raw_dir is None:
@@ -147,4 +157,17 @@ if __name__ == "__main__":
     _OPTIONS = flags.DEFINE_multi_string(
         "option", [], "a field of the variant's config and its value, as image_size=128"
     )
-    cli.run(lambda: print(prepare(_DATASET.value, _DATA_DIR.value, _RAW_DIR.value, _OPTIONS.value)))
+    _BEAM_RUNNER = flags.DEFINE_string(
+        "beam_runner", "", "Apache Beam's runner, for a set made from files: many machines"
+    )
+    _BEAM_OPTIONS = flags.DEFINE_multi_string(
+        "beam_option", [], "an option of Beam's pipeline and its value, as region=europe-west1"
+    )
+
+    def main() -> None:
+        """Prepares the set."""
+        runner = _BEAM_RUNNER.value
+        ahead = beam.Run(runner, tuple(_BEAM_OPTIONS.value)) if runner else None
+        print(prepare(_DATASET.value, _DATA_DIR.value, _RAW_DIR.value, _OPTIONS.value, ahead))
+
+    cli.run(main)

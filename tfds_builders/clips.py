@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import tensorflow_datasets as tfds
 
 import fevgan_jax
-from fevgan_jax.data import finished
+from fevgan_jax.data import beam, finished
 from fevgan_jax.errors import UserError
 from fevgan_jax.faces import clip as clips
 from fevgan_jax.tfds_builders import features, subjects
@@ -45,9 +45,11 @@ class ClipsBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     Attributes:
       CLASS_NAMES: the expressions, in the order of the labels; None takes those that are found.
+      ahead: machines that finish the clips, see `finished.finish`; None leaves them to this one.
     """
 
     CLASS_NAMES: tuple[str, ...] | None = tuple(fevgan_jax.EXPRESSIONS)
+    ahead: beam.Run | None = None
 
     @abc.abstractmethod
     def find(self, raw_dir: pathlib.Path) -> list[finished.Clip]:
@@ -96,7 +98,7 @@ class ClipsBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             config.tracker, config.image_size, config.num_frames, config.by, config.until
         )
         place = pathlib.Path(self.data_dir)
-        outcomes = finished.finish(found, settings, place.parent / finished.FOLDER)
+        outcomes = finished.finish(found, settings, place.parent / finished.FOLDER, self.ahead)
         finished.report(outcomes, place)
         files = {
             name: [each.file for each in outcomes if each.file and each.clip.subject in side]

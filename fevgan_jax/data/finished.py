@@ -20,7 +20,7 @@ from absl import logging
 from tqdm import tqdm
 
 from fevgan_jax import media
-from fevgan_jax.data import timing
+from fevgan_jax.data import beam, timing
 from fevgan_jax.errors import UserError
 from fevgan_jax.faces import clip as clips
 from fevgan_jax.faces import track
@@ -98,13 +98,20 @@ class Outcome:
     reason: str = ""
 
 
-def finish(clip_list: Sequence[Clip], settings: Settings, folder: pathlib.Path) -> list[Outcome]:
+def finish(
+    clip_list: Sequence[Clip],
+    settings: Settings,
+    folder: pathlib.Path,
+    ahead: beam.Run | None = None,
+) -> list[Outcome]:
     """Prepares clips on all cores, but for those that `folder` has already.
 
     Args:
       clip_list: the clips.
       settings: how.
       folder: where finished clips are kept.
+      ahead: machines that finish what they can before this one looks: what they leave in `folder`
+        is done, and what they skipped is looked at again for its reason.
 
     Returns:
       One outcome a clip, in order.
@@ -116,6 +123,8 @@ def finish(clip_list: Sequence[Clip], settings: Settings, folder: pathlib.Path) 
     logging.info(track.finder(settings.tracker).NOTE)
     work = functools.partial(_finish_one, settings=settings, folder=folder)
     folder.mkdir(parents=True, exist_ok=True)
+    if ahead:
+        ahead.each(work, clip_list)
     done = Workers(os.cpu_count()).map(work, clip_list)
     outcomes = list(tqdm(done, "Preparing clips", len(clip_list), unit=" clips"))
     if not any(outcome.file for outcome in outcomes):

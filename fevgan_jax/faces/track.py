@@ -15,6 +15,7 @@ from fevgan_jax.errors import UserError
 
 TRACKERS = {
     "dlib": "fevgan_jax.faces.detect",
+    "mediapipe": "fevgan_jax.faces.mesh",
 }
 """Backends by name."""
 MAX_LOST = 5
