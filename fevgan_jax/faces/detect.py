@@ -53,6 +53,7 @@ class Finder:
     """dlib as a backend of `track`: finds on a reduced picture, and measures on the whole one."""
 
     NOTE = "landmarks are found with dlib, whose 68-point file is for non-commercial use only"
+    WINDOW = 400  # choice: its whole-pixel landmarks are 0.1 px of a 64 px crop then
 
     def __init__(self):
         self._detector, _ = _dlib()

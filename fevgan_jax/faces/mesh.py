@@ -48,6 +48,7 @@ class Finder:
     """
 
     NOTE = "landmarks are found with MediaPipe"
+    WINDOW = None  # it reduces what it is given by itself
 
     def __init__(self):
         self._far, self._close = self._open(0.5), self._open(0.2)

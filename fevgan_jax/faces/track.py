@@ -22,9 +22,6 @@ MAX_LOST = 5
 """Frames in a row without a face that are bridged; choice: a blink of the tracker, a fifth of a
 second, in which an expression goes on steadily."""
 
-_WINDOW = 400
-"""Pixels a face is looked at with; choice: dlib's whole-pixel landmarks are 0.1 px of a 64 px crop
-then."""
 _ROOM = 2.2
 """Side of the window in widths of the face's landmarks: room to move, and for the whole head."""
 
@@ -34,9 +31,11 @@ class Finder(Protocol):
 
     Attributes:
       NOTE: what its user has to know.
+      WINDOW: side in pixels that a window is brought to; None leaves it as it is in the picture.
     """
 
     NOTE: str
+    WINDOW: int | None
 
     def find(self, picture: np.ndarray) -> list[np.ndarray]:
         """Returns every face of uint8 `[H, W, 3]`, wherever and however large it is."""
@@ -117,12 +116,11 @@ def _next(finder: Finder, frame: np.ndarray, last: np.ndarray) -> np.ndarray | N
     centre, width = last.mean(0), np.ptp(last[:, 0])
     side = max(round(float(width) * _ROOM), 2)
     corner = np.round(centre - side / 2).astype(int)
-    scale = _WINDOW / side
-    window = cv2.resize(
-        _cut(frame, corner, side),
-        (_WINDOW, _WINDOW),
-        interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR,
-    )
+    window, scale = _cut(frame, corner, side), 1.0
+    if finder.WINDOW:
+        scale = finder.WINDOW / side
+        kind = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        window = cv2.resize(window, (finder.WINDOW, finder.WINDOW), interpolation=kind)
     found = [
         face / np.float32(scale) + corner.astype(np.float32) for face in finder.find_close(window)
     ]
