@@ -100,4 +100,8 @@ def test_a_set_has_the_way_to_the_middle_of_each_clip(tmp_path):
     assert train[0]["video"].shape == (32, 64, 64, 3)
     assert train[0]["source_frames"][[0, -1]].tolist() == [0, 2]
     report = json.loads((pathlib.Path(made) / "report.json").read_text())
-    assert (report["kept"], report["skipped"]) == (3, [])
+    assert report["kept"] == 3
+    assert report["skipped"] == [
+        {"clip": "099/anger/take000", "reason": "099 is in no split of mug/imaginator"}
+    ]
+    assert report["kept_and_skipped_by_subject_and_expression"]["099"] == {"anger": [0, 1]}

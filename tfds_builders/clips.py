@@ -91,6 +91,13 @@ class ClipsBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                 )
         splits = self.divide(sorted({clip.subject for clip in found}))
         people = {person for side in splits.values() for person in side}
+        outside = [
+            finished.Outcome(
+                clip, reason=f"{clip.subject} is in no split of {self.name}/{config.name}"
+            )
+            for clip in found
+            if clip.subject not in people
+        ]
         found = [clip for clip in found if clip.subject in people]
         if self.CLASS_NAMES is None:
             self.info.features["label"].names = sorted({clip.expression for clip in found})
@@ -99,7 +106,7 @@ class ClipsBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         )
         place = pathlib.Path(self.data_dir)
         outcomes = finished.finish(found, settings, place.parent / finished.FOLDER, self.ahead)
-        finished.report(outcomes, place)
+        finished.report([*outcomes, *outside], place)
         files = {
             name: [each.file for each in outcomes if each.file and each.clip.subject in side]
             for name, side in splits.items()

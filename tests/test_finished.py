@@ -1,0 +1,77 @@
+"""data/finished.py: what happens to real clips when the disk takes no more."""
+
+import errno
+import os
+
+import pytest
+
+from fevgan_jax import prepare
+from fevgan_jax.data import finished
+from fevgan_jax.errors import UserError
+from tests import raw_clips
+
+NAME = "clip_folder/own"
+
+
+class InThisProcess:
+    """Stands in for `Workers`, whose processes a test cannot change."""
+
+    def __init__(self, count):
+        self.map = map
+
+
+@pytest.fixture
+def raw(tmp_path, monkeypatch):
+    monkeypatch.setattr(finished, "Workers", InThisProcess)
+    for number, person in enumerate(("ann", "bo")):
+        clip = tmp_path / "raw" / person / "grin" / "1"
+        raw_clips.write(clip, raw_clips.frames(20_000 + number, count=2))
+    return tmp_path / "raw"
+
+
+def fail_after(monkeypatch, count, code):
+    """Lets so many files be written, then none: as the system does on a disk without room."""
+    written, write = [], finished.write_atomic
+
+    def write_or_fail(path, content):
+        if len(written) == count:
+            raise OSError(code, os.strerror(code), str(path))
+        write(path, content)
+        written.append(path)
+
+    monkeypatch.setattr(finished, "write_atomic", write_or_fail)
+    return written
+
+
+@pytest.mark.parametrize("room", [0, 1, 2, 3])
+def test_a_full_disk_is_one_sentence_and_what_is_finished_stays(raw, tmp_path, monkeypatch, room):
+    data = tmp_path / "data"
+    with monkeypatch.context() as full:
+        written = fail_after(full, room, errno.ENOSPC)
+        with pytest.raises(UserError, match=rf"the disk of {data} is full: free space"):
+            prepare.prepare(NAME, data, raw)
+    assert not [*data.rglob("*1.0.0"), *data.rglob("*incomplete*")]
+    before = {path: path.stat().st_mtime_ns for path in written[:2]}
+    monkeypatch.setattr(finished, "report", lambda outcomes, folder: None)
+    monkeypatch.setattr(prepare.shutil, "rmtree", lambda *args, **how: None)
+    prepare.prepare(NAME, data, raw)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_a_disk_that_became_read_only_stops_the_run_and_blames_no_clip(raw, tmp_path, monkeypatch):
+    fail_after(monkeypatch, 1, errno.EROFS)
+    # The command makes one sentence of it, see `cli`.
+    with pytest.raises(OSError, match="Read-only file system"):
+        prepare.prepare(NAME, tmp_path / "data", raw)
+    assert not [*tmp_path.rglob("*1.0.0"), *tmp_path.rglob("*incomplete*")]
+
+
+@pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES, errno.ENOSPC])
+def test_a_target_that_cannot_be_written_is_named(raw, tmp_path, monkeypatch, code):
+    def refuse(path, mode):
+        raise OSError(code, os.strerror(code), str(path))
+
+    monkeypatch.setattr(prepare, "open", refuse, raising=False)
+    sentence = rf"cannot write to {tmp_path}/data \({os.strerror(code)}\)"
+    with pytest.raises(UserError, match=sentence):
+        prepare.prepare(NAME, tmp_path / "data", raw)
