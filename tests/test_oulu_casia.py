@@ -41,6 +41,14 @@ def test_the_papers_light_is_found_and_whole_frames_come_first(raw):
     }
 
 
+@pytest.mark.parametrize("cropped", ["Acropped", "VL_Acropped"])
+def test_whole_frames_are_taken_wherever_they_come_in_the_alphabet(tmp_path, cropped):
+    for top in (cropped, "OriginalImg"):
+        touch(tmp_path / "raw" / top / "VL" / "Strong" / "P001" / "Anger")
+    (path,) = find(tmp_path / "raw").values()
+    assert path.parts[0] == "OriginalImg"
+
+
 def test_other_lights_are_fields(raw):
     (path,) = find(raw, light="dark").values()
     assert path.parts[:3] == ("OriginalImg", "VL", "Dark")
