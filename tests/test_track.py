@@ -67,6 +67,25 @@ def test_a_second_face_that_comes_later_is_not_taken(finder):
     assert np.abs(got[1] - got[0]).max() < 3
 
 
+@pytest.mark.parametrize("side", [None, 44])
+@pytest.mark.parametrize(("shifts", "taken"), [((9, 3, 13), 3), ((-10, 12), -10), ((15,), 0)])
+def test_of_several_faces_the_nearest_is_taken_if_it_is_near(side, shifts, taken):
+    face = np.linspace(-20, 20, 68, dtype=np.float32)[:, None].repeat(2, axis=1)
+
+    class Crowd:
+        WINDOW = side
+
+        def find(self, picture):
+            return [face + 100]
+
+        def find_close(self, window):
+            assert window.shape == (side or 88, side or 88, 3)
+            return [(face + 44 + shift) * len(window) / 88 for shift in shifts]
+
+    (got,) = followed(Crowd(), [np.zeros((200, 200, 3), np.uint8)])
+    np.testing.assert_allclose(got.mean(0), 100 + taken, atol=1e-3)
+
+
 @pytest.mark.parametrize("lost", [1, track.MAX_LOST])
 def test_a_few_lost_frames_are_bridged(finder, lost):
     frames = raw_clips.frames()
