@@ -29,29 +29,29 @@ def raw(tmp_path, monkeypatch):
     return tmp_path / "raw"
 
 
-def fail_after(monkeypatch, count, code):
-    """Lets so many files be written, then none: as the system does on a disk without room."""
-    written, write = [], finished.write_atomic
+def fail_once(monkeypatch, count, code):
+    """Lets so many files be written and not the next: as the system does on a full disk."""
+    tried, write = [], finished.write_atomic
 
     def write_or_fail(path, content):
-        if len(written) == count:
+        tried.append(path)
+        if len(tried) == count + 1:
             raise OSError(code, os.strerror(code), str(path))
         write(path, content)
-        written.append(path)
 
     monkeypatch.setattr(finished, "write_atomic", write_or_fail)
-    return written
+    return tried
 
 
 @pytest.mark.parametrize("room", [0, 1, 2, 3])
 def test_a_full_disk_is_one_sentence_and_what_is_finished_stays(raw, tmp_path, monkeypatch, room):
     data = tmp_path / "data"
     with monkeypatch.context() as full:
-        written = fail_after(full, room, errno.ENOSPC)
+        tried = fail_once(full, room, errno.ENOSPC)
         with pytest.raises(UserError, match=rf"the disk of {data} is full: free space"):
             prepare.prepare(NAME, data, raw)
     assert not [*data.rglob("*1.0.0"), *data.rglob("*incomplete*")]
-    before = {path: path.stat().st_mtime_ns for path in written[:2]}
+    before = {path: path.stat().st_mtime_ns for path in tried[: min(room, 2)]}
     monkeypatch.setattr(finished, "report", lambda outcomes, folder: None)
     monkeypatch.setattr(prepare.shutil, "rmtree", lambda *args, **how: None)
     prepare.prepare(NAME, data, raw)
@@ -59,7 +59,7 @@ def test_a_full_disk_is_one_sentence_and_what_is_finished_stays(raw, tmp_path, m
 
 
 def test_a_disk_that_became_read_only_stops_the_run_and_blames_no_clip(raw, tmp_path, monkeypatch):
-    fail_after(monkeypatch, 1, errno.EROFS)
+    fail_once(monkeypatch, 1, errno.EROFS)
     # The command makes one sentence of it, see `cli`.
     with pytest.raises(OSError, match="Read-only file system"):
         prepare.prepare(NAME, tmp_path / "data", raw)

@@ -33,6 +33,7 @@ def tree(tmp_path):
     touch(raw / "001" / "anger" / "take002end")
     touch(raw / "001" / "Happiness" / "TAKE000nsg")
     touch(raw / "001" / "neutral" / "take000")
+    touch(raw / "001" / "fear" / "003")
     touch(raw / "002" / "session1" / "fear" / "take000")
     touch(raw / "002" / "session0" / "fear" / "take000")
     touch(raw / "subjects3" / "049" / "session0" / "surprise" / "take000", ["img_0000.PNG"])
@@ -50,6 +51,7 @@ def test_every_quirk_of_the_folders(tree, tmp_path):
         "001/anger/take000": ("001", "anger"),
         "001/anger/take002end": ("001", "anger"),
         "001/Happiness/TAKE000nsg": ("001", "happiness"),
+        "001/fear/003": ("001", "fear"),
         "002/session1/fear/take000": ("002", "fear"),
         "002/session0/fear/take000": ("002", "fear"),
         "049/session0/surprise/take000": ("049", "surprise"),

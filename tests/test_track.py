@@ -173,6 +173,11 @@ def test_the_part_that_is_used(finder, tmp_path, kind):
     assert ends["end"] == 8
 
 
+def test_the_apex_is_the_last_frame_that_is_used(finder, files, monkeypatch):
+    monkeypatch.setattr(timing, "apex", lambda landmarks: 3)
+    assert clip.make(files, finder, num_frames=4, until="apex")["source_frames"][-1] == 3
+
+
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
