@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import orbax.checkpoint as ocp
 from absl import logging
+from jax.experimental import multihost_utils
 
 from fevgan_jax.disk import full_disk_is_bad_input
 from fevgan_jax.errors import UserError
@@ -46,7 +47,9 @@ class Checkpoints:
     def __enter__(self) -> "Checkpoints":
         return self
 
-    def __exit__(self, *exception: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
+        if kind and jax.process_count() > 1:
+            return  # closing waits for the other processes, which may be gone
         with full_disk_is_bad_input(self.directory):
             self._manager.close()
 
@@ -113,19 +116,9 @@ class Checkpoints:
                 "saved one."
             )
         for candidate in steps:
-            try:
+            if self._is_whole(candidate):
                 return self._read(candidate, abstract_state)
-            except UserError:
-                raise
-            except Exception as error:
-                # orbax, tensorstore and json each raise their own kinds for damaged files.
-                self._broken.append(candidate)
-                logging.warning(
-                    "checkpoint %s is broken and passed over (%s: %s)",
-                    self.directory / str(candidate),
-                    type(error).__name__,
-                    _first_line(error),
-                )
+            self._broken.append(candidate)
         raise UserError(
             f"no checkpoint in {self.directory} can be read (tried {', '.join(map(str, steps))}): "
             "put back an undamaged copy, or delete that folder to train from the start."
@@ -166,13 +159,26 @@ class Checkpoints:
             seal = {str(path.relative_to(folder)): _sha256(path) for path in sorted(files)}
             (folder / _SEAL).write_text(json.dumps(seal, indent=1))
 
-    def _check_seal(self, folder: pathlib.Path) -> None:
-        for name, digest in json.loads((folder / _SEAL).read_text()).items():
-            if _sha256(folder / name) != digest:
-                raise ValueError(f"{name} is not as it was written")
+    def _is_whole(self, step: int) -> bool:
+        """Checks every file against the seal, in one process for all: they must read the same."""
+        whole = True
+        if jax.process_index() == 0:
+            folder = self.directory / str(step)
+            try:
+                for name, digest in json.loads((folder / _SEAL).read_text()).items():
+                    if _sha256(folder / name) != digest:
+                        raise ValueError(f"{name} is not as it was written")
+            except (OSError, ValueError) as error:
+                whole = False
+                logging.warning(
+                    "checkpoint %s is broken and passed over (%s: %s)",
+                    folder,
+                    type(error).__name__,
+                    _first_line(error),
+                )
+        return bool(multihost_utils.broadcast_one_to_all(whole))
 
     def _read(self, step: int, abstract_state: Any) -> tuple[Any, dict[str, str]]:
-        self._check_seal(self.directory / str(step))
         saved = _shapes(self._manager.item_metadata(step)["state"].tree)
         wanted = _shapes(jax.eval_shape(_without_keys, abstract_state))
         if saved != wanted:

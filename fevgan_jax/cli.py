@@ -1,4 +1,4 @@
-"""How every command starts and how it ends on bad input."""
+"""How every command starts, and how it ends."""
 
 import errno
 import os
@@ -7,17 +7,28 @@ from collections.abc import Callable, Sequence
 from logging import WARNING, LogRecord
 
 import clu
+import jax
 from absl import app, flags, logging
 
 import fevgan_jax
-from fevgan_jax.errors import UserError
+from fevgan_jax import processes
+from fevgan_jax.errors import Preempted, UserError
 
 BAD_INPUT = 2
-"""Exit status of a command that was given something it cannot use."""
+"""Exit status of a command that was given something it cannot use: to repeat it is no help."""
+
+LOST_PEER = 1
+"""Exit status of a process whose run has lost another."""
+
+PREEMPTED = 143
+"""Exit status of a run that SIGTERM has stopped: a scheduler that sees it starts it again."""
 
 
 def run(main: Callable[[], None]) -> None:
     """Parses the flags, runs `main`, and turns bad input into one sentence and exit status 2.
+
+    A run that was preempted ends with status 143, and one of several processes that fails does not
+    wait for the others.
 
     Args:
       main: the command; it reads its flags itself.
@@ -30,16 +41,38 @@ def run(main: Callable[[], None]) -> None:
         main()  # what it returns is no exit status
 
     try:
-        app.run(guarded, flags_parser=_parse)
-    except UserError as error:
-        _fail(str(error))
+        _with_sentences(lambda: app.run(guarded, flags_parser=_parse))
+    except BaseException as error:
+        status = error.code if isinstance(error, SystemExit) else None
+        ended_together = isinstance(error, SystemExit) and status in (None, 0, PREEMPTED)
+        if processes.is_one_of_several() and not ended_together:
+            processes.abandon(status)
+        raise
+
+
+def _with_sentences(command: Callable[[], None]) -> None:
+    try:
+        command()
+    except (UserError, FloatingPointError) as error:
+        _fail(str(error), BAD_INPUT)
+    except Preempted:
+        sys.exit(PREEMPTED)
+    except jax.errors.JaxRuntimeError as error:
+        if not processes.is_from_a_lost_peer(error):
+            raise
+        _fail(
+            "another process of this run has stopped: start all of them again, and the run goes "
+            "on from its last checkpoint.",
+            LOST_PEER,
+        )
     except OSError as error:
         # A full or read-only disk is the user's to mend; anything else is ours to see.
         if error.errno not in (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT):
             raise
         _fail(
             f"cannot write: {error.strerror} ({error.filename}); free space or choose a folder "
-            "you may write to, then run the same command again."
+            "you may write to, then run the same command again.",
+            BAD_INPUT,
         )
 
 
@@ -60,7 +93,7 @@ def _parse(argv: Sequence[str]) -> Sequence[str]:
     return rest
 
 
-def _fail(sentence: str) -> None:
+def _fail(sentence: str, status: int) -> None:
     sys.stdout.flush()
     print(f"error: {sentence}", file=sys.stderr)
-    sys.exit(BAD_INPUT)
+    sys.exit(status)

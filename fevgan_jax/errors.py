@@ -1,4 +1,4 @@
-"""The one exception that is meant for the person at the terminal."""
+"""The ways a command ends that are no fault of the code."""
 
 
 class UserError(Exception):
@@ -7,3 +7,7 @@ class UserError(Exception):
     Its message is one clear sentence that names the file or value and the mend; commands print
     it alone, without a traceback, and exit with status 2.
     """
+
+
+class Preempted(Exception):  # noqa: N818 (it is no error)
+    """The run was asked to stop, and has saved its state; commands exit with status 143."""

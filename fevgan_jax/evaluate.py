@@ -19,7 +19,7 @@ import numpy as np
 import tqdm
 from absl import flags
 
-from fevgan_jax import cli, media, recognizers, trained
+from fevgan_jax import cli, media, processes, recognizers, sharding, trained
 from fevgan_jax.data import pipeline
 from fevgan_jax.files import write_atomic
 from fevgan_jax.metrics import expression, identity, image
@@ -64,39 +64,47 @@ def evaluate(
     asks_identity = bool({"acd", "acd_i"} & set(config.eval.metrics))
     embedder = [config.eval.embedder] if asks_identity else []
     frozen, _ = recognizers.load(embedder, weights_dir)
+    frozen = jax.device_put(frozen, sharding.replicated(model.mesh))
     measure = jax.jit(functools.partial(_compare, config.eval))
     embed = jax.jit(functools.partial(_embed, config.eval))
+    judge = jax.jit(functools.partial(_identity, config.eval))
+    still = jax.jit(lambda video: jnp.broadcast_to(video[:, :1], video.shape))
     recognise = _classifier(config)
 
     seen: dict[str, list[dict[str, np.ndarray]]] = {row: [] for row in ROWS}
     labels, strips = [], []
     total = min(len(source), config.eval.max_clips or len(source))
-    progress = tqdm.tqdm(total=total, desc="evaluate", unit="clip")
+    progress = tqdm.tqdm(total=total, desc="evaluate", unit="clip", disable=not processes.is_main())
+    devices = model.mesh.size
     for batch, valid, _ in pipeline.eval_batches(
-        source, batch_size=config.eval.batch_size, mesh=model.mesh
+        # Whole rows on every device.
+        source,
+        batch_size=-(-config.eval.batch_size // devices) * devices,
+        mesh=model.mesh,
     ):
         kept = np.flatnonzero(valid)[: total - len(labels)]
-        real, label = np.asarray(batch["video"]), np.asarray(batch["label"])
+        real, label = batch["video"], sharding.to_host(batch["label"])
         videos = {
-            "model": model.sample(batch["video"][:, 0], batch["label"]),
-            "copy-input": np.broadcast_to(real[:, :1], real.shape),
+            "model": model.sample(real[:, 0], batch["label"]),
+            "copy-input": still(real),
             "real": real,
         }
         if asks_identity:
             embeddings = {row: embed(frozen, videos[row]) for row in ("model", "real")}
             # Every frame of a still picture is its first: one embedding, 32 times.
-            embeddings["copy-input"] = jnp.broadcast_to(
-                embeddings["real"][:, :1], embeddings["real"].shape
-            )
+            embeddings["copy-input"] = still(embeddings["real"])
         for row, video in videos.items():
             values = measure(real, video, batch["mask"])
             if asks_identity:
-                values |= _identity(config.eval, embeddings[row], embeddings["real"][:, 0])
+                values |= judge(embeddings[row], embeddings["real"])
+            values = sharding.to_host(values)
             if recognise:
-                values["recognised"] = recognise(video) == label
-            seen[row].append({name: np.asarray(value)[kept] for name, value in values.items()})
-        for index in kept[: SHEET_CLIPS - len(strips) // 2]:
-            strips += [media.strip(real[index]), media.strip(videos["model"][index])]
+                values["recognised"] = recognise(sharding.to_host(video)) == label
+            seen[row].append({name: value[kept] for name, value in values.items()})
+        shown = kept[: SHEET_CLIPS - len(strips) // 2]
+        if len(shown):
+            pairs = sharding.to_host((real, videos["model"]))
+            strips += [media.strip(video[index]) for index in shown for video in pairs]
         labels.extend(label[kept])
         progress.update(len(kept))
         if len(labels) == total:
@@ -112,12 +120,17 @@ def evaluate(
         "protocol": protocol(config),
         "rows": {row: _summarise(config, seen[row], np.array(labels)) for row in ROWS},
     }
-    name = config.data.dataset.replace("/", "_")
-    folder = pathlib.Path(workdir) / "eval"
+    if processes.is_main():
+        _write(result, media.enlarge(np.concatenate(strips), 2), pathlib.Path(workdir))
+    return result
+
+
+def _write(result: dict[str, Any], sheet: np.ndarray, workdir: pathlib.Path) -> None:
+    name = result["dataset"].replace("/", "_")
+    folder = workdir / "eval"
     write_atomic(folder / f"{name}.json", (json.dumps(result, indent=2) + "\n").encode())
-    sheet = media.enlarge(np.concatenate(strips), 2)
     write_atomic(folder / f"{name}.png", media.png(sheet))
-    with Summaries(workdir, is_writer=True) as summaries:
+    with Summaries(workdir) as summaries:
         summaries.evaluation(
             result["step"],
             {
@@ -127,7 +140,6 @@ def evaluate(
                 if value is not None
             },
         )
-    return result
 
 
 def protocol(config: ml_collections.ConfigDict) -> dict[str, str]:
@@ -202,8 +214,9 @@ def _embed(settings, frozen, video) -> jax.Array:
     return features.reshape(*video.shape[:2], -1)
 
 
-def _identity(settings, embeddings, photo) -> dict[str, jax.Array]:
-    """Per clip `[B]`: how a video's identity `[B, T, D]` drifts, also from the photo's `[B, D]`."""
+def _identity(settings, embeddings, real) -> dict[str, jax.Array]:
+    """Per clip `[B]`: how a video's identity drifts, also from the photo's; both `[B, T, D]`."""
+    photo = real[:, 0]
     squared = settings.identity_distance == "squared_l2"
     values = {
         "acd": identity.acd(embeddings, settings.identity_pairs, squared),
@@ -254,13 +267,17 @@ def _mean(name: str, values: np.ndarray) -> float | None:
     return float(mean) if np.isfinite(mean) else None
 
 
+def _main() -> None:
+    processes.start()
+    result = evaluate(_WORKDIR.value, _SPLIT.value, _DATA_DIR.value, _WEIGHTS_DIR.value)
+    if processes.is_main():
+        print(table(result))
+
+
 if __name__ == "__main__":
     _WORKDIR = flags.DEFINE_string("workdir", None, "the run to measure", required=True)
     _SPLIT = flags.DEFINE_string("split", None, "a split; config.eval.split when not given")
     _DATA_DIR = flags.DEFINE_string("data_dir", None, "where the prepared set is now")
     _WEIGHTS_DIR = flags.DEFINE_string("weights_dir", None, "folder of the frozen nets")
-    cli.run(
-        lambda: print(
-            table(evaluate(_WORKDIR.value, _SPLIT.value, _DATA_DIR.value, _WEIGHTS_DIR.value))
-        )
-    )
+    processes.define_flags()
+    cli.run(_main)

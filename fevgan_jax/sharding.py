@@ -1,9 +1,11 @@
 """Where arrays live: one mesh axis, `data`, over every device of every process."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax
 import numpy as np
+from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from fevgan_jax.errors import UserError
@@ -76,3 +78,14 @@ def to_global(rows: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array
         name: jax.make_array_from_process_local_data(sharding, array)
         for name, array in rows.items()
     }
+
+
+def to_host(arrays: Any) -> Any:
+    """The whole of global arrays, in every process; all of them must ask for it together."""
+
+    def whole(array: jax.Array) -> np.ndarray:
+        if array.is_fully_addressable or array.is_fully_replicated:
+            return np.asarray(array)
+        return multihost_utils.process_allgather(array, tiled=True)
+
+    return jax.tree.map(whole, arrays)

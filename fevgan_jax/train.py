@@ -9,10 +9,12 @@ import numpy as np
 import tqdm
 from absl import logging
 from clu import parameter_overview, periodic_actions
+from jax.experimental import multihost_utils
 
-from fevgan_jax import media, recognizers, released, sharding, trained
+from fevgan_jax import media, processes, recognizers, released, sharding, trained
 from fevgan_jax.checkpoint import Checkpoints
 from fevgan_jax.data import pipeline
+from fevgan_jax.errors import Preempted
 from fevgan_jax.state import (
     TrainState,
     build_networks,
@@ -45,6 +47,7 @@ def train(
       UserError: the data, a frozen net or the batch size does not fit, or the workdir holds
         another experiment or a broken checkpoint.
       FloatingPointError: a loss was not finite; names the step.
+      Preempted: SIGTERM came, and the state is saved.
     """
     mesh = sharding.make_mesh()
     sharding.check_batch_size(config.batch_size, mesh)
@@ -53,8 +56,7 @@ def train(
     data.class_names = source.class_names
     data.clip_shape = source[0]["video"].shape
     frozen, hashes = recognizers.load(frozen_encoders(config), weights_dir)
-    if jax.process_index() == 0:
-        keep_config(config, workdir)
+    keep_config(config, workdir, is_writer=processes.is_main())
 
     networks = build_networks(config)
     metrics = make_metrics(config)
@@ -66,6 +68,7 @@ def train(
         # Compiling the random draws took 23 s with LLVM's optimisations and 3.5 s without.
         compiler_options={"xla_backend_optimization_level": 0},
     )
+    no_metrics = jax.jit(metrics.empty, out_shardings=everywhere)
     train_step = jax.jit(
         make_train_step(config, networks),
         in_shardings=(everywhere, everywhere, by_clip),
@@ -77,7 +80,8 @@ def train(
 
     with (
         Checkpoints(workdir) as checkpoints,
-        Summaries(workdir, is_writer=jax.process_index() == 0) as summaries,
+        Summaries(workdir, is_writer=processes.is_main()) as summaries,
+        processes.Preemption() as preemption,
     ):
         if checkpoints.latest_step is None:
             state = init(frozen)
@@ -101,6 +105,7 @@ def train(
             rows_by_clip=_encode_photos(config, frozen, source) if encode_once else {},
             keep_on_device=data.on_device,
         )
+        timetable = _Timetable(config)
         logged, clock = start, time.perf_counter()
         for step in range(start + 1, config.num_steps + 1):
             state = train_step(state, frozen, next(batches))
@@ -114,14 +119,41 @@ def train(
                 summaries.timings(step, {"steps_per_second": pace})
                 logged, clock = step, time.perf_counter()
                 # Anew each time: the step takes the buffers of the state it is given.
-                state = state.replace(metrics=jax.device_put(metrics.empty(), everywhere))
+                state = state.replace(metrics=no_metrics())
             if step % config.sample_every == 0 or last:
                 samples.write(step, state, summaries)
-            if step % config.checkpoint_every == 0 or last:
+            preempted = preemption.reached(step)
+            if timetable.is_due(step) or preempted or last:
                 _stop_on_nan(state)
                 checkpoints.save(step, state, hashes)
+            if preempted and not last:
+                checkpoints.wait()
+                raise Preempted(f"saved step {step}")
         checkpoints.wait()
     return state
+
+
+class _Timetable:
+    """When checkpoints are due: by steps, or by the main process's clock."""
+
+    def __init__(self, config):
+        self._config = config
+        self._next = self._minutes_from_now()
+
+    def is_due(self, step: int) -> bool:
+        if not self._config.checkpoint_minutes:
+            return step % self._config.checkpoint_every == 0
+        # Only where the host has waited for the devices anyway: the answer must be the same in
+        # all processes, which takes them a message.
+        if step % self._config.log_every:
+            return False
+        due = bool(multihost_utils.broadcast_one_to_all(time.monotonic() >= self._next))
+        if due:
+            self._next = self._minutes_from_now()
+        return due
+
+    def _minutes_from_now(self) -> float:
+        return time.monotonic() + 60 * self._config.checkpoint_minutes
 
 
 def _encode_photos(config, frozen, source: pipeline.Source) -> dict[str, np.ndarray]:
@@ -132,9 +164,8 @@ def _encode_photos(config, frozen, source: pipeline.Source) -> dict[str, np.ndar
     features = []
     for start in tqdm.trange(0, len(source), _PHOTOS, desc="encode photos", unit="batch"):
         rows = np.minimum(np.arange(start, start + _PHOTOS), len(source) - 1)
-        features.append(
-            np.asarray(encode(frozen, np.stack([source[int(i)]["video"][0] for i in rows])))
-        )
+        photos = np.stack([source[int(i)]["video"][0] for i in rows])
+        features.append(sharding.to_host(encode(frozen, photos)))
     return {"identity": np.concatenate(features)[: len(source)]}
 
 
@@ -156,7 +187,7 @@ class _Samples:
 
     def write(self, step: int, state: TrainState, summaries: Summaries) -> None:
         """Writes strips (real above generated) and GIFs (real left of generated)."""
-        fake = np.asarray(
+        fake = sharding.to_host(
             self._sample(
                 sampling_variables(state), self._frozen, self._real[:, 0], self._labels, state.key
             )

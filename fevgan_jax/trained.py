@@ -7,7 +7,6 @@ from typing import Any
 import flax
 import jax
 import ml_collections
-import numpy as np
 from jax.sharding import Mesh
 
 from fevgan_jax import recognizers, sharding
@@ -41,7 +40,7 @@ class Trained:
     frozen: dict[str, Any]
     mesh: Mesh = flax.struct.field(pytree_node=False)
 
-    def sample(self, image: Any, label: Any) -> np.ndarray:
+    def sample(self, image: Any, label: Any) -> jax.Array:
         """Generates videos.
 
         Args:
@@ -49,10 +48,10 @@ class Trained:
           label: `[B]` int32.
 
         Returns:
-          uint8 `[B, T, H, W, C]`.
+          uint8 `[B, T, H, W, C]`, sharded as the faces are.
         """
         variables = sampling_variables(self.state)
-        return np.asarray(self._sample(variables, self.frozen, image, label, self.state.key))
+        return self._sample(variables, self.frozen, image, label, self.state.key)
 
     @functools.cached_property
     def _sample(self):

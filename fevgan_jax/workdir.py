@@ -14,6 +14,7 @@ MAY_CHANGE = (
     "log_every",
     "sample_every",
     "checkpoint_every",
+    "checkpoint_minutes",
     "num_samples",
     "initial_weights",
     "eval",
@@ -23,8 +24,15 @@ _PLACES = ("data.data_dir", "data.on_device")
 """Fields that say where the data lies, not what it is."""
 
 
-def keep_config(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> None:
-    """Writes `config.json`, or checks that the one there tells of the same experiment.
+def keep_config(
+    config: ml_collections.ConfigDict, workdir: str | os.PathLike, is_writer: bool = True
+) -> None:
+    """Checks that a `config.json` there tells of the same experiment, and writes it anew.
+
+    Args:
+      config: the experiment.
+      workdir: the run's folder.
+      is_writer: whether this process writes; the others only check.
 
     Raises:
       UserError: the workdir belongs to another experiment.
@@ -43,7 +51,8 @@ def keep_config(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -
                 f"{workdir} holds another experiment ({'; '.join(other[:3])}): choose another "
                 "--workdir, or give the config it was started with."
             )
-    write_atomic(path, (json.dumps(plain(config), indent=2) + "\n").encode())
+    if is_writer:
+        write_atomic(path, (json.dumps(plain(config), indent=2) + "\n").encode())
 
 
 def read_config(workdir: str | os.PathLike) -> ml_collections.ConfigDict:

@@ -1,0 +1,86 @@
+"""Real processes run the real commands: train, checkpoint, lose one, start again, evaluate."""
+
+import json
+import signal
+import time
+import types
+
+import jax
+import pytest
+
+from fevgan_jax import processes
+from fevgan_jax.errors import UserError
+from fevgan_jax.evaluate import evaluate
+from fevgan_jax.train import train
+from tests import several, tiny_clips, tiny_config
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("prepared")
+    builder = tiny_clips.TinyClips(config="demo", data_dir=folder)
+    builder.download_and_prepare(download_dir=folder / "raw", file_format="array_record")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def alone(data_dir, tmp_path_factory):
+    """The run of one process, on 8 devices."""
+    workdir = tmp_path_factory.mktemp("alone")
+    config = tiny_config.get_config()
+    config.data.data_dir = str(data_dir)
+    train(config, workdir)
+    return workdir
+
+
+def lines(workdir):
+    path = workdir / "metrics.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def test_a_run_moves_between_numbers_of_processes_and_survives_the_loss_of_one(
+    alone, data_dir, tmp_path, environment
+):
+    workdir = tmp_path / "run"
+    command = [f"--workdir={workdir}", "--config=tests/tiny_config.py"]
+    command.append(f"--config.data.data_dir={data_dir}")
+
+    long = [*command, "--config.num_steps=100000"]
+    two = several.launch("fevgan_jax.main", 2, 2, long, environment)
+    deadline = time.monotonic() + 300
+    while not (workdir / "checkpoints" / "5").exists():
+        assert two[0].poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    two[1].send_signal(signal.SIGKILL)
+    (status, _), (said, _) = several.finish(two, seconds=60)
+    assert status == 1
+    assert "another process of this run has stopped: start all of them again" in said
+
+    four = several.launch("tests.main_then_evaluate", 4, 1, command, environment)
+    statuses, said = several.finish(four, seconds=300)
+    assert statuses == [0, 0, 0, 0], said
+    assert "error" not in "".join(said)
+
+    assert [line["step"] for line in lines(workdir)] == list(range(1, 21))
+    for own, expected in zip(lines(workdir), lines(alone), strict=True):
+        assert own == pytest.approx(expected, rel=1e-5 if own["step"] == 1 else 1e-3)
+
+    result = json.loads((workdir / "eval" / "tiny_clips_demo.json").read_text())
+    expected = evaluate(alone)
+    assert result["clips"] == expected["clips"] == 10
+    for row, groups in expected["rows"].items():
+        for group, values in groups.items():
+            assert result["rows"][row][group] == pytest.approx(values, rel=1e-4)
+
+
+def test_processes_that_no_one_has_named_are_told_how(monkeypatch):
+    def initialize(*_, **__):
+        raise ValueError("coordinator_address should be defined.")
+
+    monkeypatch.setattr(jax.distributed, "initialize", initialize)
+    asked = types.SimpleNamespace(
+        distributed=True, coordinator_address=None, num_processes=None, process_id=None
+    )
+    monkeypatch.setattr(processes.flags, "FLAGS", asked)
+    with pytest.raises(UserError, match=r"--coordinator_address=HOST:PORT, --num_processes and"):
+        processes.start()
