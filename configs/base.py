@@ -15,6 +15,9 @@ def get_config() -> ml_collections.ConfigDict:
     config = ml_collections.ConfigDict()
     config.seed = 0  # choice: any; initial weights, noise and the order of the data follow from it
     config.batch_size = 16  # choice: the global batch; about what the paper's 4 GB card holds
+    config.microbatches = 1  # choice: parts a batch is worked off in; BatchNorm sees one at a time
+    config.compute_dtype = "float32"  # choice: the paper's card; "bfloat16" for today's
+    config.remat = False  # choice: True keeps no activations for the backward passes
     config.num_steps = 60_000  # choice: about the paper's 70 hours on its card
     config.ema_decay = 0.0  # choice: sample with the weights themselves; 0.999 averages them
     config.initial_weights = ""  # choice: "" draws them; a released model's name continues it

@@ -41,15 +41,17 @@ def replicated(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec())
 
 
-def check_batch_size(batch_size: int, mesh: Mesh) -> None:
-    """Raises UserError unless the global batch gives every device the same number of rows."""
+def check_batch_size(batch_size: int, mesh: Mesh, microbatches: int = 1) -> None:
+    """Raises UserError unless every device gets as many rows of each part of the global batch."""
     devices = mesh.devices.size
-    if batch_size > 0 and batch_size % devices == 0:
+    unit = devices * microbatches
+    if batch_size > 0 and batch_size % unit == 0:
         return
-    below = batch_size - batch_size % devices
-    fitting = [str(size) for size in (below, below + devices) if size > 0]
+    below = batch_size - batch_size % unit
+    fitting = [str(size) for size in (below, below + unit) if size > 0]
+    parts = f" and {microbatches} microbatches" if microbatches > 1 else ""
     raise UserError(
-        f"batch_size={batch_size} cannot be split over {devices} devices: "
+        f"batch_size={batch_size} cannot be split over {devices} devices{parts}: "
         f"set --config.batch_size={' or '.join(fitting)}."
     )
 

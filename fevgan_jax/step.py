@@ -1,5 +1,6 @@
 """One training step (the paper's Algorithm 1) and one sampling step, both pure."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -48,6 +49,14 @@ def make_train_step(
     the video with the other. Both losses are taken before either update (paper, Algorithm 1).
     A config without a discriminator loss leaves the discriminator as it is and never runs it.
 
+    With `config.microbatches` the batch is worked off in so many parts of equal size, and the two
+    updates take the means of their gradients. Row r belongs to part r modulo their number, on any
+    number of devices. BatchNorm then sees a part at a time: each is normalised by its own
+    statistics, over all devices, and the running averages move once for each part, in order.
+    With `config.compute_dtype` "bfloat16" the players compute in it; parameters, optimizers,
+    statistics, losses and frozen nets stay float32. With `config.remat` the backward passes keep
+    no player's activations but compute them anew.
+
     Args:
       config: the experiment.
       networks: its modules.
@@ -58,36 +67,39 @@ def make_train_step(
     )
     settings = _loss_settings(config)
     metrics = make_metrics(config)
+    rematerialised = jax.checkpoint if config.remat else lambda function: function
+    cast = functools.partial(_floats_as, jnp.dtype(config.compute_dtype))
 
-    def train_step(state: TrainState, frozen: dict[str, Any], batch: Batch) -> TrainState:
-        generator_key, discriminator_key = jax.random.split(
-            jax.random.fold_in(state.key, state.step)
-        )
+    def gradients(state: TrainState, statistics, frozen, batch: Batch, key):
+        """Both players' gradients and moved statistics, and the values that are logged."""
+        generator_key, discriminator_key = jax.random.split(key)
         video = to_signed(batch["video"])
         condition = make_condition(
             config, frozen, video[:, 0], batch["label"], batch.get("identity")
         )
 
+        @rematerialised
         def generate(params):
             outputs, moved = networks.generator.apply(
-                {"params": params, "batch_stats": state.generator.statistics},
-                condition,
+                {"params": cast(params), "batch_stats": statistics["generator"]},
+                cast(condition),
                 train=True,
                 rngs=_streams(generator_key),
                 mutable=["batch_stats"],
             )
-            return outputs, moved.get("batch_stats", {})
+            return _in_float32(outputs), moved.get("batch_stats", {})
 
+        @rematerialised
         def judge(params, statistics, seen):
             logits, moved = networks.discriminator.apply(
-                {"params": params, "batch_stats": statistics},
-                seen,
-                condition,
+                {"params": cast(params), "batch_stats": statistics},
+                cast(seen),
+                cast(condition),
                 train=True,
                 rngs=_streams(discriminator_key),
                 mutable=["batch_stats"],
             )
-            return logits, moved.get("batch_stats", {})
+            return _in_float32(logits), moved.get("batch_stats", {})
 
         def discriminator_loss(real, fake):
             judged = losses.Judged(real=real, fake=fake)
@@ -99,26 +111,29 @@ def make_train_step(
             generated = losses.Generated(outputs, fake, video, condition, frozen)
             return losses.weighted_sum(config.generator_loss, generator_terms, settings, generated)
 
-        outputs, pull_generator, generator_statistics = jax.vjp(
+        gradient, moved, fake, values = {}, {}, {}, {}
+        outputs, pull_generator, moved["generator"] = jax.vjp(
             generate, state.generator.params, has_aux=True
         )
-        fake, discriminator, values = {}, state.discriminator, {}
         if config.discriminator_loss:
-            player = state.discriminator
-            real, pull_real, statistics = jax.vjp(
-                lambda params: judge(params, player.statistics, video), player.params, has_aux=True
+            params = state.discriminator.params
+            real, pull_real, after_real = jax.vjp(
+                lambda params: judge(params, statistics["discriminator"], video),
+                params,
+                has_aux=True,
             )
-            fake, pull_fake, statistics = jax.vjp(
-                lambda params, seen: judge(params, statistics, seen),
-                player.params,
+            fake, pull_fake, moved["discriminator"] = jax.vjp(
+                lambda params, seen: judge(params, after_real, seen),
+                params,
                 outputs["video"],
                 has_aux=True,
             )
             (values["discriminator_loss"], terms), (to_real, to_fake) = jax.value_and_grad(
                 discriminator_loss, argnums=(0, 1), has_aux=True
             )(real, fake)
-            gradient = jax.tree.map(jnp.add, pull_real(to_real)[0], pull_fake(to_fake)[0])
-            discriminator = _update(config.discriminator_optimizer, player, gradient, statistics)
+            gradient["discriminator"] = jax.tree.map(
+                jnp.add, pull_real(to_real)[0], pull_fake(to_fake)[0]
+            )
             values |= {f"discriminator_{name}": value for name, value in terms.items()}
             values["real_accuracy"] = _mean([head > 0 for head in losses.real_fake(real)])
             values["fake_accuracy"] = _mean([head < 0 for head in losses.real_fake(fake)])
@@ -129,19 +144,32 @@ def make_train_step(
         values |= {f"generator_{name}": value for name, value in terms.items()}
         if fake:
             to_outputs["video"] += pull_fake(to_fake)[1]
-        (gradient,) = pull_generator(to_outputs)
-        generator = _update(
-            config.generator_optimizer, state.generator, gradient, generator_statistics
+        (gradient["generator"],) = pull_generator(to_outputs)
+        return moved, (gradient, values)
+
+    def train_step(state: TrainState, frozen: dict[str, Any], batch: Batch) -> TrainState:
+        players = {"generator": state.generator}
+        if config.discriminator_loss:
+            players["discriminator"] = state.discriminator
+        statistics, (gradient, values) = _accumulate(
+            lambda statistics, batch, key: gradients(state, statistics, frozen, batch, key),
+            config.microbatches,
+            {name: player.statistics for name, player in players.items()},
+            batch,
+            jax.random.fold_in(state.key, state.step),
         )
+        players = {
+            name: _update(config[f"{name}_optimizer"], player, gradient[name], statistics[name])
+            for name, player in players.items()
+        }
         total = values["generator_loss"] + values.get("discriminator_loss", 0.0)
         failed = (state.failed_step < 0) & ~jnp.isfinite(total)
         return state.replace(
             step=state.step + 1,
-            generator=generator,
-            discriminator=discriminator,
-            average=_average(config.ema_decay, state, generator),
+            average=_average(config.ema_decay, state, players["generator"]),
             metrics=state.metrics.merge(metrics.single_from_model_output(**values)),
             failed_step=jnp.where(failed, state.step + 1, state.failed_step),
+            **players,
         )
 
     return train_step
@@ -167,6 +195,42 @@ def make_sample_step(
         return to_pixels(outputs["video"])
 
     return sample
+
+
+def _accumulate(compute, parts: int, carried, batch: Batch, key: jax.Array):
+    """Runs `compute(carried, part, key) -> carried, results` on each part of a batch.
+
+    Returns:
+      What the last part left in `carried`, and the means of the results.
+    """
+    if parts == 1:
+        return compute(carried, batch, key)
+
+    def of_parts(rows):
+        # A device's rows stay on it: it has as many of each part.
+        return jnp.moveaxis(rows.reshape(-1, parts, *rows.shape[1:]), 1, 0)
+
+    def add(carry, part):
+        carried, sums = carry
+        carried, results = compute(carried, *part)
+        return (carried, jax.tree.map(jnp.add, sums, results)), None
+
+    parts_of_batch = (jax.tree.map(of_parts, batch), jax.random.split(key, parts))
+    first = jax.tree.map(lambda rows: rows[0], parts_of_batch)
+    shapes = jax.eval_shape(compute, carried, *first)[1]
+    zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+    (carried, sums), _ = jax.lax.scan(add, (carried, zeros), parts_of_batch)
+    return carried, jax.tree.map(lambda total: total / parts, sums)
+
+
+def _floats_as(dtype, tree):
+    def cast(leaf):
+        return leaf.astype(dtype) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
+
+    return jax.tree.map(cast, tree)
+
+
+_in_float32 = functools.partial(_floats_as, jnp.float32)
 
 
 def _update(optimizer, player: Player, gradient, statistics) -> Player:

@@ -50,7 +50,7 @@ def train(
       Preempted: SIGTERM came, and the state is saved.
     """
     mesh = sharding.make_mesh()
-    sharding.check_batch_size(config.batch_size, mesh)
+    sharding.check_batch_size(config.batch_size, mesh, config.microbatches)
     data = config.data
     source = pipeline.open_source(data.data_dir, data.dataset, "train", data.frames)
     data.class_names = source.class_names

@@ -11,6 +11,7 @@ from fevgan_jax.files import write_atomic
 
 MAY_CHANGE = (
     "num_steps",
+    "remat",
     "log_every",
     "sample_every",
     "checkpoint_every",

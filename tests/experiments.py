@@ -50,7 +50,8 @@ def random_batch(size, seed=0, clip_shape=CLIP):
 def start(config, frozen=None):
     """The modules and the first state of a config."""
     networks = build_networks(config)
-    init = jax.jit(lambda frozen: init_state(config, networks, frozen, make_metrics(config), CLIP))
+    shape = config.data.clip_shape
+    init = jax.jit(lambda frozen: init_state(config, networks, frozen, make_metrics(config), shape))
     return networks, init(frozen or {})
 
 

@@ -1,40 +1,88 @@
-"""Several real processes of one run, on this machine's CPU."""
+"""The real `main` in real processes on this machine's CPU, one or several to a run.
 
+They fork from a server that has imported everything: importing takes longer than a short run.
+"""
+
+import atexit
+import multiprocessing
+import os
 import socket
-import subprocess
 import sys
 import time
 
+import jax
 
-def launch(module, count, devices, arguments, environment):
-    """Starts `count` processes of a command, each with `devices` virtual devices."""
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        port = probe.getsockname()[1]
-    flags = f"{environment['XLA_FLAGS']} --xla_force_host_platform_device_count={devices}"
-    together = ["--distributed", f"--coordinator_address=localhost:{port}"]
-    return [
-        subprocess.Popen(
-            [
-                *(sys.executable, "-m", module, *arguments, *together),
-                *(f"--num_processes={count}", f"--process_id={number}"),
-            ],
-            env=environment | {"XLA_FLAGS": flags},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for number in range(count)
+from fevgan_jax import cli, main
+from fevgan_jax.evaluate import evaluate
+from tests.conftest import COMPILE_FAST
+
+_SERVER = multiprocessing.get_context("forkserver")
+_SERVER.set_forkserver_preload(["tests.several"])
+
+
+def launch(arguments, log, *, count=1, devices=1, then_evaluate=False):
+    """Starts `count` processes of one run.
+
+    Args:
+      arguments: of `main`; must have `--workdir`.
+      log: the file that takes what they all say; compiled programs are kept beside it.
+      count: how many.
+      devices: virtual devices of each.
+      then_evaluate: go on with `evaluate`.
+    """
+    together = [[]]
+    if count > 1:
+        with socket.socket() as probe:
+            probe.bind(("localhost", 0))
+            address = f"--coordinator_address=localhost:{probe.getsockname()[1]}"
+        together = [
+            ["--distributed", address, f"--num_processes={count}", f"--process_id={number}"]
+            for number in range(count)
+        ]
+    processes = [
+        _SERVER.Process(target=_run, args=([*arguments, *own], log, devices, then_evaluate))
+        for own in together
     ]
+    for process in processes:
+        process.start()
+    return processes
 
 
-def finish(processes, seconds):
-    """Waits for all of them; returns their exit statuses and what they wrote to stderr."""
+def finish(processes, seconds=300):
+    """Waits for all of them and returns their exit statuses; -9 for those it had to end."""
     deadline = time.monotonic() + seconds
-    said = []
+    for process in processes:
+        process.join(max(0, deadline - time.monotonic()))
+        process.kill()
+        process.join()
+    return [process.exitcode for process in processes]
+
+
+def wait_until(condition, process, seconds=300):
+    """Returns as soon as `condition()` holds, which must be before the process ends."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert process.is_alive()
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def _run(arguments, log, devices, then_evaluate):
+    said = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(said, 1)
+    os.dup2(said, 2)
+    sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
+    os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={devices} {COMPILE_FAST}"
+    jax.config.update("jax_compilation_cache_dir", os.path.join(os.path.dirname(log), "compiled"))
+    sys.argv = ["main", *arguments]
+
+    def command():
+        main.main()
+        if then_evaluate:
+            evaluate(main._WORKDIR.value)
+
     try:
-        for process in processes:
-            said.append(process.communicate(timeout=max(1, deadline - time.monotonic()))[1])
+        cli.run(command)
     finally:
-        for process in processes:
-            process.kill()
-    return [process.returncode for process in processes], said
+        # multiprocessing's children leave without it, and JAX's processes without a goodbye.
+        atexit._run_exitfuncs()

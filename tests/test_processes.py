@@ -1,8 +1,6 @@
 """Real processes run the real commands: train, checkpoint, lose one, start again, evaluate."""
 
 import json
-import signal
-import time
 import types
 
 import jax
@@ -39,27 +37,23 @@ def lines(workdir):
 
 
 def test_a_run_moves_between_numbers_of_processes_and_survives_the_loss_of_one(
-    alone, data_dir, tmp_path, environment
+    alone, data_dir, tmp_path
 ):
-    workdir = tmp_path / "run"
-    command = [f"--workdir={workdir}", "--config=tests/tiny_config.py"]
-    command.append(f"--config.data.data_dir={data_dir}")
+    workdir, log = tmp_path / "run", tmp_path / "log"
+    arguments = [f"--workdir={workdir}", "--config=tests/tiny_config.py"]
+    arguments.append(f"--config.data.data_dir={data_dir}")
 
-    long = [*command, "--config.num_steps=100000"]
-    two = several.launch("fevgan_jax.main", 2, 2, long, environment)
-    deadline = time.monotonic() + 300
-    while not (workdir / "checkpoints" / "5").exists():
-        assert two[0].poll() is None and time.monotonic() < deadline
-        time.sleep(0.05)
-    two[1].send_signal(signal.SIGKILL)
-    (status, _), (said, _) = several.finish(two, seconds=60)
-    assert status == 1
-    assert "another process of this run has stopped: start all of them again" in said
+    long = [*arguments, "--config.num_steps=100000"]
+    two = several.launch(long, log, count=2, devices=2)
+    several.wait_until((workdir / "checkpoints" / "5").exists, two[0])
+    two[1].kill()
+    assert several.finish(two, seconds=60)[0] == 1
+    assert "another process of this run has stopped: start all of them again" in log.read_text()
 
-    four = several.launch("tests.main_then_evaluate", 4, 1, command, environment)
-    statuses, said = several.finish(four, seconds=300)
-    assert statuses == [0, 0, 0, 0], said
-    assert "error" not in "".join(said)
+    log.write_text("")
+    four = several.launch(arguments, log, count=4, then_evaluate=True)
+    assert several.finish(four) == [0, 0, 0, 0], log.read_text()
+    assert "error:" not in log.read_text()
 
     assert [line["step"] for line in lines(workdir)] == list(range(1, 21))
     for own, expected in zip(lines(workdir), lines(alone), strict=True):

@@ -49,7 +49,8 @@ class Generator(nn.Module):
         parts = [_on_code_grid(condition["identity"])] if "identity" in condition else []
         if self.encoder_features:
             parts.append(self._encode(condition["image"], train))
-        label = jax.nn.one_hot(condition["label"], self.num_classes)[:, None, None]
+        dtype = condition["image"].dtype
+        label = jax.nn.one_hot(condition["label"], self.num_classes, dtype=dtype)[:, None, None]
         grid = (label.shape[0], CODE_SIDE, CODE_SIDE, self.num_classes)
         parts.append(jnp.broadcast_to(label, grid))  # paper: beside every position
         code = jnp.concatenate(parts, axis=-1)[:, None]
@@ -97,7 +98,7 @@ class Discriminator(nn.Module):
           `real_fake` `[B]`, a logit: positive is real.
         """
         first, *rest = self.features
-        label = jax.nn.one_hot(condition["label"], self.num_classes)
+        label = jax.nn.one_hot(condition["label"], self.num_classes, dtype=video.dtype)
         # paper: the label is an input; no BatchNorm at the input layer
         x = _halve(first, use_bias=True, name="layer_0")(video, tiled=label)
         x = nn.leaky_relu(x, SLOPE)
