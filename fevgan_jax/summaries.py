@@ -90,7 +90,10 @@ class Summaries:
             name: values[name] if math.isfinite(values[name]) else None for name in sorted(values)
         }
         # One write of one line: a kill leaves it whole, missing, or torn at the very end.
-        with open(self.metrics_path, "a", encoding="utf-8") as file:
+        with (
+            full_disk_is_bad_input(self.metrics_path.parent),
+            open(self.metrics_path, "a", encoding="utf-8") as file,
+        ):
             file.write(json.dumps(line) + "\n")
 
     def timings(self, step: int, values: Mapping[str, float]) -> None:

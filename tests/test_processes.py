@@ -15,10 +15,7 @@ from tests import several, tiny_clips, tiny_config
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("prepared")
-    builder = tiny_clips.TinyClips(config="demo", data_dir=folder)
-    builder.download_and_prepare(download_dir=folder / "raw", file_format="array_record")
-    return folder
+    return tiny_clips.prepare(tmp_path_factory.mktemp("prepared"))
 
 
 @pytest.fixture(scope="module")

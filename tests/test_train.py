@@ -1,9 +1,4 @@
-import json
 import os
-import signal
-import subprocess
-import sys
-import time
 
 import numpy as np
 import pytest
@@ -16,48 +11,10 @@ from fevgan_jax.step import to_signed
 from fevgan_jax.train import _encode_photos, train
 from tests import experiments
 
-NARROW = (
-    "--config.data.dataset=synthetic_faces/tiny",
-    "--config.model.generator.encoder_features=(4,4,4,4)",
-    "--config.model.generator.decoder_features=(8,8,4,4)",
-    "--config.model.discriminator.features=(4,4,4,4)",
-    "--config.identity_loss.frames=(31,)",
-    "--config.num_samples=2",
-    "--config.batch_size=4",
-)
-
-
-def command(workdir, data, *more):
-    return [
-        *(sys.executable, "-m", "fevgan_jax.main", "--config=demo", f"--workdir={workdir}"),
-        *(f"--config.data.data_dir={data}", *NARROW, *more),
-    ]
-
 
 def lines(workdir):
     path = workdir / "metrics.jsonl"
     return path.read_text().splitlines() if path.exists() else []
-
-
-def test_a_killed_run_goes_on_as_if_nothing_had_happened(tiny_data, tmp_path, environment):
-    plan = ("--config.num_steps=9", "--config.log_every=2", "--config.checkpoint_every=3")
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    subprocess.run(command(whole, tiny_data, *plan), env=environment, check=True)
-
-    run = subprocess.Popen(command(killed, tiny_data, *plan), env=environment)
-    deadline = time.monotonic() + 300
-    while not (killed / "checkpoints" / "3").exists() or len(lines(killed)) < 2:
-        assert run.poll() is None and time.monotonic() < deadline
-        time.sleep(0.01)
-    run.send_signal(signal.SIGKILL)
-    run.wait()
-    # A kill may also tear the line that is being written.
-    with open(killed / "metrics.jsonl", "a") as file:
-        file.write('{"step": 8, "gener')
-    subprocess.run(command(killed, tiny_data, *plan), env=environment, check=True)
-
-    assert [json.loads(line)["step"] for line in lines(whole)] == [2, 4, 6, 8, 9]
-    assert lines(killed) == lines(whole)
 
 
 @pytest.fixture(scope="module")

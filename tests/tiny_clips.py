@@ -49,3 +49,10 @@ class TinyClips(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                     "source_frames": np.arange(FRAMES, dtype=np.float32),
                 },
             )
+
+
+def prepare(folder):
+    """Builds the set in a folder, and returns the folder."""
+    builder = TinyClips(config="demo", data_dir=folder)
+    builder.download_and_prepare(download_dir=folder / "raw", file_format="array_record")
+    return folder
