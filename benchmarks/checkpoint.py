@@ -74,7 +74,8 @@ def _main() -> None:
     if frozen_encoders(config):
         # Frozen nets are in no checkpoint; without them a step is shorter and a save weighs more.
         config.model.identity_encoder = None
-        del config.generator_loss.identity
+        with config.unlocked():
+            del config.generator_loss.identity
     with tempfile.TemporaryDirectory(dir=_FOLDER.value) as folder:
         print(json.dumps(measure(config, _BATCH_SIZE.value, pathlib.Path(folder))))
 
