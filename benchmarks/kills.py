@@ -42,7 +42,7 @@ def torment(folder: pathlib.Path, kills: int, processes: int, seed: int) -> dict
 
     def start(workdir):
         arguments = ["--config=tests/tiny_config.py", f"--config.data.data_dir={data_dir}"]
-        arguments += [f"--workdir={workdir}", "--config.num_steps=300"]
+        arguments += [f"--workdir={workdir}", "--config.num_steps=100"]
         return several.launch(arguments, log, count=processes)
 
     def finish(run):
@@ -66,7 +66,7 @@ def torment(folder: pathlib.Path, kills: int, processes: int, seed: int) -> dict
                 time.sleep(0.001)
             time.sleep(chance.uniform(0, 0.1))
         else:
-            time.sleep(chance.uniform(0, seconds))
+            time.sleep(chance.uniform(0, seconds / 2))
         victim = chance.choice(run)
         if victim.is_alive():
             (victim.terminate if kind == "SIGTERM" else victim.kill)()

@@ -8,9 +8,17 @@ import sys
 
 from fevgan_jax import media
 from fevgan_jax.tfds_builders.synthetic_faces.clip import render_subject
-from tests.test_train import NARROW
 
 ROOT = pathlib.Path(__file__).parent.parent
+NARROW = (
+    "--config.data.dataset=synthetic_faces/tiny",
+    "--config.model.generator.encoder_features=(4,4,4,4)",
+    "--config.model.generator.decoder_features=(8,8,4,4)",
+    "--config.model.discriminator.features=(4,4,4,4)",
+    "--config.identity_loss.frames=(31,)",
+    "--config.num_samples=2",
+    "--config.batch_size=4",
+)
 SMALL = [
     "--config.eval.max_clips=2",
     "--config.eval.batch_size=2",
