@@ -96,7 +96,7 @@ def evaluate(
         for row, video in videos.items():
             values = measure(real, video, batch["mask"])
             if asks_identity:
-                values |= judge(embeddings[row], embeddings["real"])
+                values |= judge(embeddings[row], embeddings["real"][:, 0])
             values = sharding.to_host(values)
             if recognise:
                 values["recognised"] = recognise(sharding.to_host(video)) == label
@@ -214,9 +214,8 @@ def _embed(settings, frozen, video) -> jax.Array:
     return features.reshape(*video.shape[:2], -1)
 
 
-def _identity(settings, embeddings, real) -> dict[str, jax.Array]:
-    """Per clip `[B]`: how a video's identity drifts, also from the photo's; both `[B, T, D]`."""
-    photo = real[:, 0]
+def _identity(settings, embeddings, photo) -> dict[str, jax.Array]:
+    """Per clip `[B]`: how a video's identity `[B, T, D]` drifts, also from the photo's `[B, D]`."""
     squared = settings.identity_distance == "squared_l2"
     values = {
         "acd": identity.acd(embeddings, settings.identity_pairs, squared),

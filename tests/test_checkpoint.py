@@ -98,6 +98,15 @@ def test_eight_devices_save_and_fewer_restore(tmp_path, devices):
         assert len(leaf.sharding.device_set) == devices
 
 
+def test_a_checkpoint_is_hardly_larger_than_its_state(tmp_path):
+    state = _state(1, width=4000)
+    with Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save(1, state, HASHES)
+    files = [path for path in (tmp_path / "checkpoints" / "1").rglob("*") if path.is_file()]
+    size = sum(path.stat().st_size for path in files)
+    assert size <= 1.1 * sum(leaf.nbytes for leaf in jax.tree.leaves(_raw(state)))
+
+
 def test_a_state_may_be_donated_while_it_is_saved(tmp_path):
     overwrite = jax.jit(lambda state: jax.tree.map(jnp.zeros_like, state), donate_argnums=0)
     state = _raw(_state(1, width=4000))

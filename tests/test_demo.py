@@ -6,8 +6,7 @@ import subprocess
 
 import pytest
 
-from tests.test_readme import ROOT, SMALL, run
-from tests.test_train import NARROW
+from tests.test_readme import NARROW, ROOT, SMALL, run
 
 
 @pytest.mark.parametrize("more", [[], ["--from_scratch", *NARROW, "--config.num_steps=1"]])

@@ -39,6 +39,8 @@ def test_batch_size_must_divide_by_the_devices():
         sharding.check_batch_size(20, mesh)
     with pytest.raises(UserError, match=r"batch_size=3 .*batch_size=8\."):
         sharding.check_batch_size(3, mesh)
+    with pytest.raises(UserError, match=r"=24 .* 8 devices and 2 microbatches: .*=16 or 32\."):
+        sharding.check_batch_size(24, mesh, microbatches=2)
 
 
 def test_a_process_reads_the_block_of_rows_that_its_devices_hold(monkeypatch):
