@@ -20,7 +20,7 @@ _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload(["tests.several"])
 
 
-def launch(arguments, log, *, count=1, devices=1, then_evaluate=False):
+def launch(arguments, log, *, count=1, devices=1, then_evaluate=None):
     """Starts `count` processes of one run.
 
     Args:
@@ -28,7 +28,7 @@ def launch(arguments, log, *, count=1, devices=1, then_evaluate=False):
       log: the file that takes what they all say; compiled programs are kept beside it.
       count: how many.
       devices: virtual devices of each.
-      then_evaluate: go on with `evaluate`.
+      then_evaluate: a workdir to evaluate in the same processes.
     """
     together = [[]]
     if count > 1:
@@ -79,7 +79,7 @@ def _run(arguments, log, devices, then_evaluate):
     def command():
         main.main()
         if then_evaluate:
-            evaluate(main._WORKDIR.value)
+            evaluate(then_evaluate)
 
     try:
         cli.run(command)

@@ -48,7 +48,7 @@ def test_a_run_moves_between_numbers_of_processes_and_survives_the_loss_of_one(
     assert "another process of this run has stopped: start all of them again" in log.read_text()
 
     log.write_text("")
-    four = several.launch(arguments, log, count=4, then_evaluate=True)
+    four = several.launch(arguments, log, count=4, then_evaluate=workdir)
     assert several.finish(four) == [0, 0, 0, 0], log.read_text()
     assert "error:" not in log.read_text()
 

@@ -117,7 +117,8 @@ def test_bfloat16_computes_in_it_and_keeps_float32(start, plain):
     products = [line for line in lines if any(kind in line for kind in kinds)]
     assert products and all(":bf16[" in line for line in products)
 
-    state, exact = compiled(config, start, SIZE // 2)(start, {}, batch), plain(start, {}, batch)
+    step = compiled(config, start, SIZE // 2)
+    state, exact = step(start, {}, batch), plain(start, {}, batch)
     assert jax.tree.map(lambda x: x.dtype, state) == jax.tree.map(lambda x: x.dtype, start)
     assert logged(state)["generator_loss"] == pytest.approx(
         logged(exact)["generator_loss"], rel=1e-2
@@ -128,6 +129,17 @@ def test_bfloat16_computes_in_it_and_keeps_float32(start, plain):
         for leaf in jax.tree.leaves(player.statistics):
             # Sums over the batch are float32's: bfloat16 could not hold their digits.
             assert np.any(leaf != leaf.astype(jnp.bfloat16).astype(jnp.float32))
+
+    # A running average moves by less than bfloat16 could tell.
+    nudged = {
+        name: player.replace(statistics=jax.tree.map(lambda x: x + 1e-4, player.statistics))
+        for name, player in players(start).items()
+    }
+    moved = players(step(start.replace(**nudged), {}, batch))
+    for name, decays in (("generator", 0.9), ("discriminator", 0.9**2)):
+        pairs = (moved[name].statistics, players(state)[name].statistics)
+        for own, before in zip(*map(jax.tree.leaves, pairs), strict=True):
+            np.testing.assert_allclose(own - before, 1e-4 * decays, rtol=0.02)
 
 
 def test_remat_computes_the_same_step_anew(start, plain):
