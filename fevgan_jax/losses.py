@@ -27,6 +27,7 @@ class Generated:
       video: the real video, `[B, T, H, W, C]` in [-1, 1].
       condition: what the generator was given.
       frozen: parameters of the frozen nets, by name.
+      encoder: the net and features of `condition["identity"]`; None where there is none.
     """
 
     outputs: dict[str, jax.Array]
@@ -34,6 +35,7 @@ class Generated:
     video: jax.Array
     condition: dict[str, jax.Array]
     frozen: dict[str, Any]
+    encoder: Mapping[str, str] | None = flax.struct.field(pytree_node=False, default=None)
 
 
 @flax.struct.dataclass
@@ -87,7 +89,10 @@ def identity(
       norm: "l1" or "l2".
     """
     video = generated.outputs["video"][:, jnp.array(frames)]
-    target = recognizers.encode(encoder, generated.frozen, generated.condition["image"])
+    if encoder == generated.encoder:
+        target = generated.condition["identity"]
+    else:
+        target = recognizers.encode(encoder, generated.frozen, generated.condition["image"])
     features = recognizers.encode(encoder, generated.frozen, video.reshape(-1, *video.shape[2:]))
     features = features.reshape(*video.shape[:2], *features.shape[1:])
     return mean_difference(features, jax.lax.stop_gradient(target)[:, None], norm)

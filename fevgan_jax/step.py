@@ -67,6 +67,7 @@ def make_train_step(
     )
     settings = _loss_settings(config)
     metrics = make_metrics(config)
+    own_encoder = config.model.identity_encoder and config.model.identity_encoder.to_dict()
     rematerialised = jax.checkpoint if config.remat else lambda function: function
     cast = functools.partial(_floats_as, jnp.dtype(config.compute_dtype))
 
@@ -108,7 +109,7 @@ def make_train_step(
             )
 
         def generator_loss(outputs, fake):
-            generated = losses.Generated(outputs, fake, video, condition, frozen)
+            generated = losses.Generated(outputs, fake, video, condition, frozen, own_encoder)
             return losses.weighted_sum(config.generator_loss, generator_terms, settings, generated)
 
         gradient, moved, fake, values = {}, {}, {}, {}

@@ -6,13 +6,14 @@ import pytest
 from fevgan_jax import losses, recognizers
 
 
-def generated(video, outputs=None, logits=None, condition=None, frozen=None):
+def generated(video, outputs=None, logits=None, condition=None, frozen=None, encoder=None):
     return losses.Generated(
         outputs={"video": video} | (outputs or {}),
         logits=logits or {"real_fake": jnp.zeros(video.shape[0])},
         video=jnp.zeros_like(video),
         condition=condition or {},
         frozen=frozen or {},
+        encoder=encoder,
     )
 
 
@@ -66,6 +67,15 @@ def test_identity_compares_each_clip_with_its_own_input(monkeypatch):
         norm="l1",
     )
     np.testing.assert_allclose(loss, 0.0, atol=1e-7)
+
+
+def test_the_photos_features_are_not_computed_twice(monkeypatch):
+    monkeypatch.setattr(recognizers, "encode", lambda encoder, frozen, image: image.mean((1, 2)))
+    condition = {"image": jnp.zeros((2, 4, 4, 3)), "identity": jnp.full((2, 3), 0.75)}
+    seen = generated(jnp.ones((2, 3, 4, 4, 3)), condition=condition, encoder={"name": "x"})
+    for name, distance in (("x", 0.25), ("another", 1.0)):
+        loss = losses.identity(seen, encoder={"name": name}, frames=(0,), norm="l1")
+        np.testing.assert_allclose(loss, distance)
 
 
 def test_an_absent_term_is_never_computed():
