@@ -19,6 +19,8 @@ CASES = [
     (1, (5, 6, 7), 2, 3, (3, 3, 3), (1, 1, 1), (1, 1, 1)),
     (2, (7, 9, 8), 2, 3, (3, 5, 4), (2, 3, 2), (1, 2, 0)),
     (2, (2, 4, 4), 11, 5, (2, 1, 1), (1, 1, 1), (0, 0, 0)),
+    # wide enough for each phase of the time to be a convolution of its own
+    (1, (5, 9, 8), 17, 19, (5, 4, 4), (3, 2, 2), (2, 1, 1)),
     # wide enough for several shifts of the kernel's gradient to share a product
     (1, (2, 4, 4), 64, 128, (4, 4, 4), (2, 2, 2), (1, 1, 1)),
     (1, (2, 2, 2), 128, 64, (4, 4, 4), (2, 2, 2), (1, 1, 1)),

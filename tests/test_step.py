@@ -7,7 +7,7 @@ import optax
 import pytest
 
 from fevgan_jax import losses, recognizers, sharding
-from fevgan_jax.configs import base, demo_warmup
+from fevgan_jax.configs import base, demo
 from fevgan_jax.state import sampling_variables
 from fevgan_jax.step import make_sample_step, make_train_step, to_pixels, to_signed
 from tests import experiments
@@ -143,7 +143,7 @@ def test_a_photo_alone_gives_the_same_video_as_in_a_batch(experiment):
 
 
 def test_features_known_already_are_taken_as_they_are(random_nets):
-    config = experiments.narrow(demo_warmup.get_config())
+    config = experiments.narrow(demo.get_config())
     frozen, _ = recognizers.load([config.model.identity_encoder], None)
     networks, state = experiments.start(config, frozen)
     step = jax.jit(make_train_step(config, networks))
@@ -153,11 +153,18 @@ def test_features_known_already_are_taken_as_they_are(random_nets):
         frozen, photos
     )
 
-    def loss(batch):
-        return float(step(state, frozen, batch).metrics.compute()["generator_loss"])
+    def losses_of(batch):
+        values = step(state, frozen, batch).metrics.compute()
+        return {name: float(value) for name, value in values.items()}
 
-    np.testing.assert_allclose(loss(batch), loss(batch | {"identity": known}), rtol=1e-5)
-    assert loss(batch) != pytest.approx(loss(batch | {"identity": 9 * known}), rel=1e-5)
+    alone, given, other = (
+        losses_of(batch | more) for more in ({}, {"identity": known}, {"identity": 9 * known})
+    )
+    for name, value in alone.items():
+        np.testing.assert_allclose(value, given[name], rtol=1e-5)
+    reconstruction = "generator_reconstruction"
+    assert other[reconstruction] != pytest.approx(alone[reconstruction], rel=1e-5)
+    assert other["generator_identity"] > 4 * alone["generator_identity"]  # L_id's target
 
 
 def test_a_run_without_a_discriminator_loss_has_no_discriminator():

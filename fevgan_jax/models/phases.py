@@ -13,6 +13,8 @@ from jax import lax
 Triple = tuple[int, int, int]
 
 _NUMBERS_2D = ("NHWC", "HWIO", "NHWC")
+_THIN = 16
+"""Channels below which a product is too narrow to be cut in two (choice: measured)."""
 
 
 def down(big: jax.Array, kernel: jax.Array, strides: Triple, padding: Triple) -> jax.Array:
@@ -39,10 +41,36 @@ def down(big: jax.Array, kernel: jax.Array, strides: Triple, padding: Triple) ->
 def up(
     small: jax.Array, kernel: jax.Array, strides: Triple, padding: Triple, sides: Triple
 ) -> jax.Array:
-    """From the small grid to the big one of `sides`: a convolution of stride 1.
+    """From the small grid to the big one of `sides`: convolutions of stride 1.
+
+    Frames of one phase need the same few taps of the kernel: where the output is wide, each phase
+    of the time is a convolution of its own. A thin output is made in one, with more channels.
+    """
+    step, pad, frames = strides[0], padding[0], sides[0]
+    if kernel.shape[3] < _THIN:
+        return _up(small, kernel, strides, padding, sides)
+    phases = [
+        _up(
+            small,
+            kernel[(phase + pad) % step :: step],
+            (1, *strides[1:]),
+            ((phase + pad) // step, *padding[1:]),
+            (-(-frames // step), *sides[1:]),
+        )
+        for phase in range(step)
+    ]
+    big = jnp.stack(phases, axis=2)
+    return big.reshape(small.shape[0], -1, *big.shape[3:])[:, :frames]
+
+
+def _up(
+    small: jax.Array, kernel: jax.Array, strides: Triple, padding: Triple, sides: Triple
+) -> jax.Array:
+    """The same in one convolution.
 
     With the kernel cut into blocks of one stride, each block of the output is a sum of a few
-    neighbours of the input, and the positions inside the block are channels.
+    neighbours of the input, and the positions inside the block are channels. Blocks that the
+    padding cuts off are not computed.
     """
     blocks = _blocks(kernel.shape[:3], strides)
     channels, features = kernel.shape[3:]
@@ -55,23 +83,26 @@ def up(
     phases = phases[::-1, :, ::-1, :, ::-1].transpose(2, 4, 0, 7, 1, 3, 5, 6)
     phases = phases.reshape(blocks[1], blocks[2], blocks[0] * features, -1)
 
+    edges = [
+        (b - 1 - p // s, (side - 1 + p) // s - (n - 1))
+        for n, b, s, p, side in zip(small.shape[1:4], blocks, strides, padding, sides, strict=True)
+    ]
+    zero = jnp.zeros((), small.dtype)
+    small = lax.pad(small, zero, [(0, 0, 0), (*edges[0], 0), *[(0, 0, 0)] * 3])
     batch, length, height, width, _ = small.shape
-    small = jnp.pad(small, ((0, 0), (blocks[0] - 1,) * 2, (0, 0), (0, 0), (0, 0)))
-    length += blocks[0] - 1
+    length -= blocks[0] - 1
     neighbours = [small[:, i : i + length] for i in range(blocks[0])]
     big = lax.conv_general_dilated(
         jnp.concatenate(neighbours, axis=-1).reshape(-1, height, width, blocks[0] * features),
         phases,
         (1, 1),
-        [(b - 1, b - 1) for b in blocks[1:]],
+        edges[1:],
         dimension_numbers=_NUMBERS_2D,
     )
     big = _depth_to_space(big.reshape(batch, length, *big.shape[1:]), strides)
-    # Cut the padding off; rows that the stride left over in the big grid are zeros.
-    ends = [
-        (-p, p + side - n, 0) for n, p, side in zip(big.shape[1:4], padding, sides, strict=True)
-    ]
-    return lax.pad(big, jnp.zeros((), big.dtype), [(0, 0, 0), *ends, (0, 0, 0)])
+    starts = [p % s for p, s in zip(padding, strides, strict=True)]
+    t, h, w = (slice(start, start + side) for start, side in zip(starts, sides, strict=True))
+    return big[:, t, h, w]
 
 
 def kernel_gradient(
