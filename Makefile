@@ -13,13 +13,9 @@ test: $(VENV)/installed
 	$(RUN) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 bench: $(VENV)/installed
-	$(RUN) benchmarks/step.py --config=mug --batch_size=4
-	$(RUN) benchmarks/layers.py --config=mug --batch_size=4
-	$(RUN) benchmarks/render.py
-	$(RUN) benchmarks/recognizers.py
-	$(RUN) benchmarks/prepare.py
+	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	$(RUN) -m fevgan_jax.prepare --dataset=synthetic_faces/tiny
-	$(RUN) benchmarks/input.py --config=mug --dataset=synthetic_faces/tiny
+	$(RUN) benchmarks/results.py
 
 lint: $(VENV)/installed
 	$(RUN) -m ruff check .

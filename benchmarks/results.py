@@ -1,0 +1,70 @@
+"""Runs the benchmarks and writes what they print to `benchmarks/RESULTS.md`: `make bench`.
+
+Each runs in a process of its own. One that fails is written down as failed, the others go on, and
+the exit status tells.
+"""
+
+import datetime
+import os
+import pathlib
+import platform
+import shlex
+import subprocess
+import sys
+
+import tqdm
+
+from fevgan_jax.files import write_atomic
+
+_HERE = pathlib.Path(__file__).parent
+_COMMANDS = (
+    "step.py --config=mug --batch_size=4 --vs=torch",
+    "step.py --config=demo --batch_size=16 --vs=torch",
+    "layers.py --config=mug --batch_size=4",
+    "render.py",
+    "recognizers.py",
+    "prepare.py",
+    "input.py --config=mug --dataset=synthetic_faces/tiny",
+)
+
+
+def main() -> int:
+    """Writes the page and returns how many benchmarks failed."""
+    parts, failures = [_heading()], 0
+    for command in tqdm.tqdm(_COMMANDS, "benchmarks", unit="script"):
+        script, *arguments = shlex.split(command)
+        done = subprocess.run(
+            [sys.executable, _HERE / script, *arguments],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        failures += done.returncode != 0
+        said = done.stdout.strip() if done.returncode == 0 else "failed"
+        parts.append(f"## `python benchmarks/{command}`\n\n```json\n{said}\n```\n")
+        write_atomic(_HERE / "RESULTS.md", "\n".join(parts).encode())
+    return failures
+
+
+def _heading() -> str:
+    today = datetime.datetime.now(datetime.UTC).date()
+    return (
+        "# Results\n\n"
+        f"Written by `make bench` on {today}: {_processor()}, {os.cpu_count()} cores, "
+        f"{platform.system()}, Python {platform.python_version()}, packages as in "
+        "`constraints.txt`. Load before the start: "
+        f"{os.getloadavg()[0]:.1f}. Other machines, other numbers: compare within one run.\n"
+    )
+
+
+def _processor() -> str:
+    try:
+        told = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return platform.processor()
+    names = [line.split(":")[1].strip() for line in told.splitlines() if "model name" in line]
+    return names[0] if names else platform.processor()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
