@@ -13,8 +13,8 @@ from jax.experimental import multihost_utils
 from fevgan_jax.errors import UserError
 
 HEARTBEAT_SECONDS = 60
-"""After so long a silence of one process JAX ends the others (choice: its own 100 s is longer than
-the 30 s to 60 s that schedulers give)."""
+"""After so long a silence of one process JAX ends the others, with SIGABRT and its own message
+(choice: its own 100 s is longer than the 30 s to 60 s that schedulers give)."""
 
 
 def define_flags() -> None:
