@@ -112,6 +112,16 @@ def test_pictures_of_every_kind(kind, astronaut, tmp_path):
     assert difference(got, expected) < tolerance
 
 
+@pytest.mark.parametrize(("ending", "by"), [("jpg", 2), ("png", 1)])
+def test_a_jpeg_is_read_reduced(ending, by, astronaut, tmp_path):
+    image = Image.fromarray(astronaut).resize((300, 301))
+    image.save(tmp_path / f"photo.{ending}", quality=95)
+    got = photo.read(tmp_path / f"photo.{ending}", reduction=2)
+    expected = np.asarray(image.reduce(by))
+    assert got.shape == expected.shape
+    assert difference(got, expected) < 2
+
+
 def test_a_finished_crop_passes_unchanged_without_dlib(reference, tmp_path, without_dlib):
     Image.fromarray(reference).save(tmp_path / "crop.png")
     np.testing.assert_array_equal(faces.prepare_photo(tmp_path / "crop.png"), reference)

@@ -9,7 +9,7 @@ from PIL import Image
 from fevgan_jax import media
 from fevgan_jax.data import timing
 from fevgan_jax.errors import UserError
-from fevgan_jax.faces import clip, crop, track
+from fevgan_jax.faces import clip, crop, photo, track
 from tests import raw_clips
 
 BLANK = np.full((raw_clips.HEIGHT, raw_clips.WIDTH, 3), raw_clips.WALL, np.uint8)
@@ -216,3 +216,28 @@ def test_grey_frames_are_welcome(finder, tmp_path):
     raw_clips.write(tmp_path, raw_clips.frames()[..., 0], "{}.png")
     made = clip.make(sorted(map(str, tmp_path.iterdir())), finder, num_frames=4)
     assert np.ptp(made["video"].astype(int), axis=-1).max() == 0
+
+
+def test_large_jpegs_are_read_reduced_and_crop_as_whole_ones_do(finder, tmp_path, monkeypatch):
+    size = 2 * raw_clips.WIDTH, 2 * raw_clips.HEIGHT
+    frames = [
+        np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.LANCZOS))
+        for frame in raw_clips.frames()
+    ]
+    read, shapes = photo.read, []
+
+    def spy(*arguments):
+        shapes.append(read(*arguments).shape[:2])
+        return read(*arguments)
+
+    monkeypatch.setattr(photo, "read", spy)
+    for ending in ("png", "jpg"):
+        raw_clips.write(tmp_path, frames, f"{{:04d}}.{ending}")
+    whole, reduced = (
+        clip.make(sorted(map(str, tmp_path.glob(f"*.{ending}"))), finder)
+        for ending in ("png", "jpg")
+    )
+    assert set(shapes[:6]) == {size[::-1]}
+    assert set(shapes[7:]) == {(raw_clips.HEIGHT, raw_clips.WIDTH)}
+    assert np.abs(reduced["landmarks"] - whole["landmarks"]).mean() < 0.3
+    assert np.abs(reduced["video"].astype(int) - whole["video"]).mean() < 2

@@ -57,6 +57,11 @@ def move(points: np.ndarray, transform: np.ndarray) -> np.ndarray:
     return points @ transform[:, :2].T + transform[:, 2]
 
 
+def shrink(transform: np.ndarray) -> float:
+    """How many of the picture's pixels, along a side, make one of the crop's."""
+    return 1 / math.sqrt(np.linalg.det(transform[:, :2]))
+
+
 def warp(image: np.ndarray, transform: np.ndarray, size: int) -> np.ndarray:
     """Resamples a picture without aliasing; what lies outside of it is black.
 
@@ -68,10 +73,9 @@ def warp(image: np.ndarray, transform: np.ndarray, size: int) -> np.ndarray:
     Returns:
       uint8 `[size, size, 3]`.
     """
-    shrink = 1 / math.sqrt(np.linalg.det(transform[:, :2]))
     # Sampling at about the picture's own scale, then means of whole blocks, which make a finer
     # interpolation of no use.
-    factor = max(1, math.ceil(shrink))
+    factor = max(1, math.ceil(shrink(transform)))
     large = transform * factor
     # OpenCV puts whole numbers at the centres of pixels.
     large[:, 2] += large[:, :2].sum(1) / 2 - 0.5
