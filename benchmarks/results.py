@@ -21,6 +21,7 @@ _COMMANDS = (
     "step.py --config=mug --batch_size=4 --vs=torch",
     "step.py --config=demo --batch_size=16 --vs=torch",
     "layers.py --config=mug --batch_size=4",
+    "sampling.py --config=demo",
     "render.py",
     "recognizers.py",
     "prepare.py",

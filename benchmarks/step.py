@@ -39,7 +39,7 @@ class Ours:
 
     def __init__(self, config: ml_collections.ConfigDict, batch_size: int):
         networks, metrics = build_networks(config), make_metrics(config)
-        self._frozen = jax.tree.map(jnp.asarray, _frozen(config))
+        self._frozen = jax.tree.map(jnp.asarray, draw_frozen(config))
         self._batch = _batch(config, batch_size)
         if config.encode_once:
             condition = jax.eval_shape(
@@ -61,6 +61,10 @@ class Ours:
         """Takes a step."""
         self._state = jax.block_until_ready(self._step(self._state, self._frozen, self._batch))
 
+    def gigaflop(self) -> float:
+        """The step's arithmetic as XLA counts it."""
+        return 1e-9 * self._step.cost_analysis()["flops"]
+
     def report(self) -> dict[str, Any]:
         """Time to compile, in seconds, and peak memory."""
         device = jax.devices()[0].memory_stats() or {}
@@ -77,7 +81,7 @@ class Torch:
         import torch_peer  # the extra [bench]
 
         networks, metrics = build_networks(config), make_metrics(config)
-        frozen = _frozen(config)
+        frozen = draw_frozen(config)
         state = jax.eval_shape(
             lambda: init_state(config, networks, frozen, metrics, config.data.clip_shape)
         )
@@ -107,8 +111,7 @@ class Torch:
 class MatrixProduct:
     """A large product, float32 on a CPU and bfloat16 elsewhere: what the machine can do."""
 
-    def __init__(self, config: ml_collections.ConfigDict, batch_size: int):
-        del config, batch_size
+    def __init__(self):
         self._side = _MATRIX_SIDE["cpu" if jax.default_backend() == "cpu" else "gpu"]
         dtype = jnp.float32 if jax.default_backend() == "cpu" else jnp.bfloat16
         self._x = jax.random.normal(jax.random.key(0), (self._side, self._side), dtype)
@@ -126,18 +129,22 @@ class MatrixProduct:
 def measure(config: ml_collections.ConfigDict, batch_size: int, num_steps: int) -> dict[str, Any]:
     """Runs our step `num_steps` times, each waited for."""
     step = Ours(config, batch_size)
-    return _about(batch_size, num_steps) | _summary(_timed(step, num_steps + 1)[1:]) | step.report()
+    found = summary(timed(step, num_steps + 1)[1:]) | step.report()
+    return {"batch_size": batch_size, **about(num_steps), **found}
 
 
 def compare(config: ml_collections.ConfigDict, batch_size: int, num_steps: int) -> dict[str, Any]:
     """Takes our step, PyTorch's and a matrix product in turn, each in a process of its own."""
     spawn = multiprocessing.get_context("spawn")
-    sides = {"ours": Ours, "torch": Torch, "matrix_product": MatrixProduct}
+    sides = {
+        "ours": functools.partial(Ours, config, batch_size),
+        "torch": functools.partial(Torch, config, batch_size),
+        "matrix_product": MatrixProduct,
+    }
     pipes, milliseconds = {}, {name: [] for name in sides}
     for name, side in sides.items():
         pipes[name], theirs = spawn.Pipe()
-        arguments = (theirs, side, config.to_json(), batch_size)
-        spawn.Process(target=_serve, args=arguments, daemon=True).start()
+        spawn.Process(target=_serve, args=(theirs, side), daemon=True).start()
         pipes[name].recv()  # one builds at a time, so that neither slows the other's compiler
     for _ in range(num_steps):
         for name, pipe in pipes.items():
@@ -146,13 +153,15 @@ def compare(config: ml_collections.ConfigDict, batch_size: int, num_steps: int) 
     found = {}
     for name, pipe in pipes.items():
         pipe.send("report")
-        found[name] = _summary(milliseconds[name]) | pipe.recv()
+        found[name] = summary(milliseconds[name]) | pipe.recv()
     work = found["torch"].pop("gigaflop")
     found["matrix_product"]["gigaflop_per_s"] = _rate(found["matrix_product"], None)
     for name in ("ours", "torch"):
         found[name]["gigaflop_per_s"] = _rate(found[name], work)
     ratio = found["ours"]["median_ms"] / found["torch"]["median_ms"]
-    return _about(batch_size, num_steps) | {
+    return {
+        "batch_size": batch_size,
+        **about(num_steps),
         "torch_version": metadata.version("torch"),
         "gigaflop": work,
         **found,
@@ -160,17 +169,18 @@ def compare(config: ml_collections.ConfigDict, batch_size: int, num_steps: int) 
     }
 
 
-def _serve(pipe, side: Callable, config: str, batch_size: int) -> None:
+def _serve(pipe, side: Callable) -> None:
     """Builds a side, then runs or reports as the pipe says."""
-    step = side(ml_collections.ConfigDict(json.loads(config)), batch_size)
+    step = side()
     step()  # touches its memory for the first time
     pipe.send("ready")
     while pipe.recv() == "step":
-        pipe.send(_timed(step, 1)[0])
+        pipe.send(timed(step, 1)[0])
     pipe.send(step.report())
 
 
-def _timed(step: Callable[[], None], times: int) -> list[float]:
+def timed(step: Callable[[], None], times: int) -> list[float]:
+    """Milliseconds of each of some steps."""
     milliseconds = []
     for _ in range(times):
         start = time.perf_counter()
@@ -179,7 +189,8 @@ def _timed(step: Callable[[], None], times: int) -> list[float]:
     return milliseconds
 
 
-def _summary(milliseconds: list[float]) -> dict[str, float]:
+def summary(milliseconds: list[float]) -> dict[str, float]:
+    """Median, minimum and maximum."""
     return {
         "median_ms": round(statistics.median(milliseconds), 1),
         "min_ms": round(min(milliseconds), 1),
@@ -192,9 +203,9 @@ def _rate(found: dict[str, Any], gigaflop: float | None) -> float:
     return round(1e3 * gigaflop / found["median_ms"], 1)
 
 
-def _about(batch_size: int, num_steps: int) -> dict[str, Any]:
+def about(num_steps: int) -> dict[str, Any]:
+    """What was run, and where."""
     return {
-        "batch_size": batch_size,
         "steps": num_steps,
         "device": jax.devices()[0].device_kind,
         "cores": os.cpu_count(),
@@ -210,7 +221,8 @@ def _batch(config: ml_collections.ConfigDict, batch_size: int) -> dict[str, np.n
     }
 
 
-def _frozen(config: ml_collections.ConfigDict) -> dict[str, Any]:
+def draw_frozen(config: ml_collections.ConfigDict) -> dict[str, Any]:
+    """Random weights of its frozen nets."""
     random, frozen = np.random.default_rng(0), {}
     for encoder in frozen_encoders(config):
         drawn = _draw(random, recognizers.shapes(**encoder))
