@@ -8,6 +8,7 @@ Each expression gives a GIF and an MP4, and all of them one sheet of frames.
 import os
 import pathlib
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from absl import flags
@@ -69,13 +70,18 @@ def write_outputs(
     Returns:
       The files: `<expression>.gif` and `<expression>.mp4` for each, and `strip.png`.
     """
-    folder = pathlib.Path(output_dir)
-    files = []
-    for name, frames in videos.items():
-        scale = max(1, _SIDE // frames.shape[1])
-        files += [folder / f"{name}.gif", folder / f"{name}.mp4"]
-        write_atomic(files[-2], media.gif(frames, scale=scale))
-        media.write_mp4(files[-1], frames, scale=scale)
+    folder, files = pathlib.Path(output_dir), []
+    scale = max(1, _SIDE // next(iter(videos.values())).shape[1])
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        gifs = threads.map(lambda frames: media.gif(frames, scale=scale), videos.values())
+        movies = [
+            threads.submit(media.write_mp4, folder / f"{name}.mp4", frames, scale=scale)
+            for name, frames in videos.items()
+        ]
+        for name, gif, movie in zip(videos, gifs, movies, strict=True):
+            files += [folder / f"{name}.gif", folder / f"{name}.mp4"]
+            write_atomic(files[-2], gif)
+            movie.result()
     files.append(folder / "strip.png")
     write_atomic(files[-1], media.png(_labelled_strips(videos)))
     return files

@@ -17,8 +17,8 @@ PICTURES = (".jpg", ".jpeg", ".png")
 Until = Literal["half", "apex", "end"]
 
 _FINE = 3
-"""As few pixels of a frame as it is read may make one of the crop, along a side (choice: whole-pixel
-landmarks are a sixth of the crop's pixel off then)."""
+"""As few pixels of a frame as it is read may make one of the crop, along a side (choice: landmarks
+of whole pixels are a sixth of the crop's off then)."""
 
 
 def make(
