@@ -18,7 +18,40 @@ _THIN = 16
 
 
 def down(big: jax.Array, kernel: jax.Array, strides: Triple, padding: Triple) -> jax.Array:
-    """From the big grid to the small: a strided 2D convolution over windows of frames."""
+    """From the big grid to the small: one product per block of the kernel, and their sum.
+
+    A thin input leaves a product too little to do, and takes a 2D convolution.
+    """
+    if kernel.shape[3] < _THIN:
+        return _down_by_frames(big, kernel, strides, padding)
+    sides = tuple(
+        (n + 2 * p - k) // s + 1
+        for n, p, k, s in zip(big.shape[1:4], padding, kernel.shape[:3], strides, strict=True)
+    )
+    blocks = _blocks(kernel.shape[:3], strides)
+    kernel = jnp.pad(kernel, [*_to_whole_blocks(kernel.shape[:3], strides), (0, 0), (0, 0)])
+    kernel = kernel.reshape(*_interleave(blocks, strides), *kernel.shape[3:])
+    kernel = kernel.transpose(0, 2, 4, 1, 3, 5, 6, 7)
+    kernel = kernel.reshape(math.prod(blocks), -1, kernel.shape[-1])
+    grid = _grid(big, sides, blocks, strides, padding)
+
+    def add(small, block):
+        shift, weights = block
+        seen = _shifted(grid, shift, sides)
+        product = lax.dot_general(
+            seen, weights, (((1,), (0,)), ((), ())), preferred_element_type=jnp.float32
+        )
+        return small + product, None
+
+    zero = jnp.zeros((big.shape[0] * math.prod(sides), kernel.shape[-1]), jnp.float32)
+    small, _ = lax.scan(add, zero, (_shifts(blocks), kernel))
+    return small.astype(big.dtype).reshape(big.shape[0], *sides, -1)
+
+
+def _down_by_frames(
+    big: jax.Array, kernel: jax.Array, strides: Triple, padding: Triple
+) -> jax.Array:
+    """The same as a strided 2D convolution over windows of frames."""
     steps, rows, columns, channels, features = kernel.shape
     big = jnp.pad(big, ((0, 0), (padding[0],) * 2, (0, 0), (0, 0), (0, 0)))
     batch, frames, height, width, _ = big.shape
@@ -74,11 +107,7 @@ def _up(
     """
     blocks = _blocks(kernel.shape[:3], strides)
     channels, features = kernel.shape[3:]
-    kernel = jnp.pad(
-        kernel,
-        [(0, b * s - k) for b, s, k in zip(blocks, strides, kernel.shape[:3], strict=True)]
-        + [(0, 0), (0, 0)],
-    )
+    kernel = jnp.pad(kernel, [*_to_whole_blocks(kernel.shape[:3], strides), (0, 0), (0, 0)])
     phases = kernel.reshape(*_interleave(blocks, strides), channels, features)
     phases = phases[::-1, :, ::-1, :, ::-1].transpose(2, 4, 0, 7, 1, 3, 5, 6)
     phases = phases.reshape(blocks[1], blocks[2], blocks[0] * features, -1)
@@ -110,49 +139,58 @@ def kernel_gradient(
 ) -> jax.Array:
     """The kernel's gradient `[*size, C_big, C_small]`: one matrix product per block of it.
 
-    Both grids are brought to one size, a clip's positions in a row: a neighbour is then a shift,
-    which is copied in one piece (XLA for the CPU copies windows of a grid element by element).
-    The zeros around the small grid keep the ends of a shift out of the product. Clips stay apart,
-    so a batch that is sharded needs no exchange but the gradient's sum.
+    Clips lead in both factors, so a batch that is sharded needs no exchange but the gradient's sum.
     """
-    (batch, *sides, features), channels = small.shape, big.shape[-1]
+    sides, channels, features = small.shape[1:4], big.shape[-1], small.shape[-1]
     blocks = _blocks(size, strides)
-    grid = [n + b - 1 for n, b in zip(sides, blocks, strict=True)]
-    edges = [
-        (p, n * s - p - side, 0)
-        for side, n, s, p in zip(big.shape[1:4], grid, strides, padding, strict=True)
-    ]
-    big = lax.pad(big, jnp.zeros((), big.dtype), [(0, 0, 0), *edges, (0, 0, 0)])
-    big = _space_to_depth(big, strides)
-    big = big.reshape(batch, math.prod(grid), -1)
-    small = jnp.pad(small, [(0, 0), *((0, b - 1) for b in blocks), (0, 0)])
-    shifts = [(i * grid[1] + j) * grid[2] + k for i, j, k in itertools.product(*map(range, blocks))]
-    small = small.reshape(batch, -1, features)
-    small = jnp.pad(small, [(0, 0), (shifts[-1], 0), (0, 0)])
+    grid = _grid(big, sides, blocks, strides, padding)
+    small = small.reshape(-1, features)
 
-    # Where both sides are wide a few shifts share a product: the gain outweighs their copies.
-    together = math.gcd(4, len(shifts)) if big.shape[-1] >= 512 and features >= 128 else 1
+    def product(shift):
+        seen = _shifted(grid, shift, sides)
+        return lax.dot_general(seen, small, (((0,), (0,)), ((), ())))
 
-    def product(group):
-        neighbours = [
-            lax.dynamic_slice_in_dim(small, shifts[-1] - shift, big.shape[1], axis=1)
-            for shift in group
-        ]
-        return lax.dot_general(
-            big, jnp.concatenate(neighbours, axis=-1), (((0, 1), (0, 1)), ((), ()))
-        )
-
-    gradient = lax.map(product, jnp.array(shifts).reshape(-1, together))
-    gradient = gradient.reshape(-1, *strides, channels, together, features)
-    gradient = jnp.moveaxis(gradient, 5, 1).reshape(*blocks, *strides, channels, features)
+    gradient = lax.map(product, _shifts(blocks))
+    gradient = gradient.reshape(*blocks, *strides, channels, features)
     gradient = gradient.transpose(0, 3, 1, 4, 2, 5, 6, 7)
     whole = [b * s for b, s in zip(blocks, strides, strict=True)]
     gradient = gradient.reshape(*whole, channels, features)
     return gradient[: size[0], : size[1], : size[2]]
 
 
+def _grid(
+    big: jax.Array, sides: Triple, blocks: Triple, strides: Triple, padding: Triple
+) -> jax.Array:
+    """The big grid in blocks of one stride, as many as the small one and its neighbours need.
+
+    The positions inside a block are channels: a block of the kernel sees this grid shifted by whole
+    blocks.
+    """
+    edges = [
+        (p, (n + b - 1) * s - p - side, 0)
+        for side, n, b, s, p in zip(big.shape[1:4], sides, blocks, strides, padding, strict=True)
+    ]
+    big = lax.pad(big, jnp.zeros((), big.dtype), [(0, 0, 0), *edges, (0, 0, 0)])
+    return _space_to_depth(big, strides)
+
+
+def _shifts(blocks: Triple) -> jax.Array:
+    return jnp.array(list(itertools.product(*map(range, blocks))))
+
+
+def _shifted(grid: jax.Array, shift: jax.Array, sides: Triple) -> jax.Array:
+    """The part of a grid `[B, T, H, W, C]` of these sides from `shift` on, `[B*T'*H'*W', C]`."""
+    batch, channels = grid.shape[0], grid.shape[-1]
+    part = lax.dynamic_slice(grid, (0, *shift, 0), (batch, *sides, channels))
+    return part.reshape(-1, channels)
+
+
 def _blocks(size: Triple, strides: Triple) -> Triple:
     return tuple(-(-k // s) for k, s in zip(size, strides, strict=True))
+
+
+def _to_whole_blocks(size: Triple, strides: Triple) -> list[tuple[int, int]]:
+    return [(0, -k % s) for k, s in zip(size, strides, strict=True)]
 
 
 def _interleave(blocks: Triple, strides: Triple) -> tuple[int, ...]:
