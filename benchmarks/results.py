@@ -20,7 +20,8 @@ from fevgan_jax.files import write_atomic
 _HERE = pathlib.Path(__file__).parent
 _COMMANDS = (
     "step.py --config=mug --batch_size=4 --vs=torch",
-    "step.py --config=demo --batch_size=16 --vs=torch",
+    "step.py --config=mug --batch_size=16 --steps=3 --vs=torch",
+    "step.py --config=demo --batch_size=16 --steps=7 --vs=torch",
     "layers.py --config=mug --batch_size=4",
     "sampling.py --config=demo",
     "render.py",

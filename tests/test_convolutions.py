@@ -19,9 +19,8 @@ CASES = [
     (1, (5, 6, 7), 2, 3, (3, 3, 3), (1, 1, 1), (1, 1, 1)),
     (2, (7, 9, 8), 2, 3, (3, 5, 4), (2, 3, 2), (1, 2, 0)),
     (2, (2, 4, 4), 11, 5, (2, 1, 1), (1, 1, 1), (0, 0, 0)),
-    # wide enough for each phase of the time to be a convolution of its own
+    # wide enough for each phase of the time, and each block of the kernel, to be worked off apart
     (1, (5, 9, 8), 17, 19, (5, 4, 4), (3, 2, 2), (2, 1, 1)),
-    # wide enough for several shifts of the kernel's gradient to share a product
     (1, (2, 4, 4), 64, 128, (4, 4, 4), (2, 2, 2), (1, 1, 1)),
     (1, (2, 2, 2), 128, 64, (4, 4, 4), (2, 2, 2), (1, 1, 1)),
     (1, (3, 3, 3), 512, 128, (3, 3, 1), (1, 1, 1), (1, 1, 0)),
@@ -53,6 +52,20 @@ def test_constant_grid_equals_the_whole_grid(case):
         rtol=1e-4,
         atol=1e-4,
     )
+
+
+def test_blocks_of_a_bfloat16_kernel_are_summed_in_float32():
+    grid, kernel = (
+        _draw(shape).astype(jnp.bfloat16) for shape in ((1, 8, 8, 8, 32), (4, 4, 4, 32, 8))
+    )
+    settings = ((2, 2, 2), (1, 1, 1))
+    got = convolutions.convolve(grid, kernel, *settings)
+    assert got.dtype == jnp.bfloat16
+    exact = convolutions.convolve(
+        grid.astype(jnp.float32), kernel.astype(jnp.float32), *settings, "native"
+    )
+    # Half a unit in the last of its eight digits, for the one rounding at the end.
+    np.testing.assert_allclose(got.astype(jnp.float32), exact, rtol=2**-8, atol=1e-4)
 
 
 def test_transposed_is_the_adjoint():

@@ -7,8 +7,8 @@ both.
 
 Accelerators run XLA's own convolutions. XLA for the CPU runs 3D transposed convolutions and the
 gradients of convolutions in naive loops; there the same numbers come from forms it does
-run fast: a convolution as a strided 2D one over windows of frames, a transposed one as a 2D one of
-stride 1 whose channels are the output's phases, and the kernel's gradient as matrix products
+run fast: a convolution and the kernel's gradient as one matrix product per block of the kernel, a
+transposed one as a 2D one of stride 1 whose channels are the output's phases
 (`fevgan_jax.models.phases`); the deepest layers take the form of `fevgan_jax.models.windows`.
 
 Grids are `[B, T, H, W, C]`, kernels `[t, h, w, C_big, C_small]`. Padding is per side, as PyTorch
