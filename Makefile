@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 WORKERS ?= 2
+# pip would compile every file of every package, a minute's work; Python compiles those it imports.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test bench lint
 
@@ -23,5 +25,6 @@ lint: $(VENV)/installed
 
 $(VENV)/installed: setup.cfg constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[faces,metrics,dev]'
+	$(RUN) -m pip install --quiet --no-compile --constraint constraints.txt \
+		--editable '.[faces,metrics,dev]'
 	touch $@
