@@ -19,8 +19,8 @@ def read(path: str | os.PathLike, reduction: int = 1) -> np.ndarray:
     Args:
       path: The file. Transparent parts become black; of an animation the first frame is taken;
         a camera's note on which way is up is obeyed.
-      reduction: 1, 2, 4 or 8. A JPEG's sides are divided by it, which spares most of the work of
-        reading it; other kinds come whole.
+      reduction: 1, 2, 4 or 8, by which the sides are divided. A JPEG's decoder does it itself,
+        which spares most of its work.
 
     Returns:
       uint8 `[H, W, 3]` RGB.
@@ -33,10 +33,10 @@ def read(path: str | os.PathLike, reduction: int = 1) -> np.ndarray:
             # Below Pillow's hard limit a large photo is welcome.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(path) as image:
-                if reduction > 1:
-                    image.draft(None, (image.width // reduction, image.height // reduction))
+                drafted = image.draft(None, (image.width // reduction, image.height // reduction))
                 ImageOps.exif_transpose(image, in_place=True)
-                return _to_rgb(image)
+                rgb = _to_rgb(image)
+                return rgb if drafted else np.asarray(Image.fromarray(rgb).reduce(reduction))
     except FileNotFoundError as error:
         raise UserError(f"{path}: there is no such photo; check the path.") from error
     except IsADirectoryError as error:
