@@ -1,9 +1,10 @@
 """faces/mesh.py: from MediaPipe's points to the 68, without the package and its model."""
 
 import hashlib
-import importlib
+import importlib.machinery
 import sys
 import types
+import typing
 
 import numpy as np
 import pytest
@@ -27,23 +28,61 @@ CONTOURS = {
 }
 
 
+class Landmarker:
+    """In MediaPipe's place: two faces, or as many as it may; point n of face k is (n / 478, k / 2).
+
+    Attributes:
+      seen: of each landmarker's pictures, those of all: mode, proof, picture, time in ms.
+    """
+
+    seen: typing.ClassVar[list] = []
+
+    def __init__(self, options):
+        self._options = options
+
+    @classmethod
+    def create_from_options(cls, options):
+        return cls(options)
+
+    def detect(self, picture):
+        return self.detect_for_video(picture, None)
+
+    def detect_for_video(self, picture, time):
+        how = self._options
+        self.seen.append((how.running_mode, how.min_face_detection_confidence, picture, time))
+        point = types.SimpleNamespace
+        faces = [
+            [point(x=n / POINTS, y=k / 2) for n in range(POINTS)]
+            for k in range(min(2, how.num_faces))
+        ]
+        return types.SimpleNamespace(face_landmarks=faces)
+
+    def close(self):
+        pass
+
+
 @pytest.fixture
-def finder(monkeypatch):
-    """A landmarker that finds two faces; point n of face k is at (n / 478, k / 2)."""
-    seen = []
+def finder(monkeypatch, tmp_path):
+    def options(base, **settings):
+        assert base == "the model"
+        return types.SimpleNamespace(base=base, **settings)
 
-    def open_fake(self, sure):
-        def measure(picture):
-            seen.append((sure, picture.shape))
-            shares = np.arange(POINTS) / POINTS
-            return np.stack([np.stack([shares, np.full(POINTS, k / 2)], -1) for k in range(2)])
-
-        return measure
-
-    monkeypatch.setattr(mesh.Finder, "_open", open_fake)
-    made = track.finder("mediapipe")
-    made.seen = seen
-    return made
+    package = types.ModuleType("mediapipe")
+    package.__spec__ = importlib.machinery.ModuleSpec("mediapipe", None)
+    package.ImageFormat = types.SimpleNamespace(SRGB="rgb")
+    package.Image = lambda kind, picture: picture
+    python = types.ModuleType("mediapipe.tasks.python")
+    python.BaseOptions = lambda model_asset_path: model_asset_path
+    python.vision = types.SimpleNamespace(
+        FaceLandmarkerOptions=options,
+        FaceLandmarker=Landmarker,
+        RunningMode={"IMAGE": "image", "VIDEO": "video"},
+    )
+    for module in (package, types.ModuleType("mediapipe.tasks"), python):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr(mesh, "model_file", lambda: "the model")
+    monkeypatch.setattr(Landmarker, "seen", [])
+    return track.finder("mediapipe")
 
 
 def test_landmarks_are_points_of_the_mesh_in_pixels(finder):
@@ -74,9 +113,42 @@ def test_the_places_that_crops_are_made_from():
 def test_a_face_that_is_known_to_be_there_needs_less_proof(finder):
     picture = np.zeros((8, 8, 3), np.uint8)
     finder.find(picture)
-    finder.find_close(picture)
-    (far, _), (close, _) = finder.seen
+    (far_mode, far, _, _) = Landmarker.seen[-1]
+    assert len(finder.find_close(picture)) == 1
+    (close_mode, close, _, _) = Landmarker.seen[-1]
     assert close < far
+    assert (far_mode, close_mode) == ("image", "video")
+
+
+def test_a_clips_first_window_is_looked_at_until_the_face_stands_still(finder):
+    window = np.ones((8, 8, 3), np.uint8)
+    finder.find(window)
+    for looks in (3, 1, 1):
+        Landmarker.seen.clear()
+        finder.find_close(window)
+        assert [picture.sum() for *_, picture, _ in Landmarker.seen] == looks * [192]
+
+
+def test_the_next_clip_forgets_the_face_of_the_last(finder):
+    window = np.ones((8, 8, 3), np.uint8)
+    finder.find(window)
+    finder.find_close(window)
+    Landmarker.seen.clear()
+    finder.find(window)
+    assert [mode for mode, *_ in Landmarker.seen] == ["video", "image"]
+    assert not Landmarker.seen[0][2].any()
+    finder.find(window)
+    assert [mode for mode, *_ in Landmarker.seen] == ["video", "image", "image"]
+    finder.find_close(window)
+    assert [mode for mode, *_ in Landmarker.seen[3:]] == 3 * ["video"]
+
+
+def test_windows_are_too_far_apart_in_time_to_be_smoothed(finder):
+    for _ in range(3):
+        finder.find_close(np.zeros((8, 8, 3), np.uint8))
+    times = [time for *_, time in Landmarker.seen]
+    # Of a move, MediaPipe's filter holds back 3 s / the time between.
+    assert np.diff(times).min() / 1000 > 3 * 2**18
 
 
 def test_without_the_package_the_extra_is_named(monkeypatch):

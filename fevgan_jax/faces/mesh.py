@@ -5,6 +5,9 @@ package) hold the eyes, brows, lips and the face's outline that the 68 of iBUG s
 """
 
 import contextlib
+import functools
+import importlib.util
+import itertools
 import multiprocessing.util
 import sys
 from collections.abc import Callable, Iterator
@@ -39,6 +42,13 @@ IBUG = (
 _MOST = 4
 """Faces that are told apart; a clip may have one."""
 
+_APART = 10**9
+"""Milliseconds from one window to the next, to MediaPipe: in eleven days its filter, which would
+draw an expression out, lets go of what it saw before."""
+_LOOKS = 3
+"""Looks at a clip's first window. Each looks where the last one found the face; the next would move
+no landmark by more than 0.05 px of a 64 px crop."""
+
 
 class Finder:
     """MediaPipe as a backend of `track`.
@@ -51,43 +61,70 @@ class Finder:
     WINDOW = None  # it reduces what it is given by itself
 
     def __init__(self):
-        self._far, self._close = self._open(0.5), self._open(0.2)
+        if importlib.util.find_spec("mediapipe") is None:
+            raise UserError(
+                "the tracker mediapipe needs the package mediapipe, which is not installed: "
+                'run `pip install "fevgan_jax[mediapipe]"`.'
+            )
+        self._model = model_file()
+        self._is_new = True
 
     def find(self, picture: np.ndarray) -> list[np.ndarray]:
-        """Finds up to four faces, of a ninth of the picture's longer side and more."""
+        """Finds up to four faces, of a ninth of the picture's longer side and more.
+
+        It begins a clip: the face that `find_close` followed is forgotten.
+        """
+        if not self._is_new:
+            self._close(np.zeros((64, 64, 3), np.uint8))
+            self._is_new = True
         return _to_ibug(self._far(picture), picture)
 
     def find_close(self, window: np.ndarray) -> list[np.ndarray]:
-        """Finds the face that fills half of a window; that one is there needs less proof."""
-        return _to_ibug(self._close(window), window)
+        """Finds the face that fills half of a window; that one is there needs less proof.
 
-    def _open(self, sure: float) -> Callable[[np.ndarray], np.ndarray]:
-        """A landmarker: of uint8 `[H, W, 3]` it gives `[N, 478, 2]`, in shares of the sides."""
-        try:
-            with _without_tensorflow():
-                import mediapipe
-                from mediapipe.tasks.python import BaseOptions, vision
-        except ModuleNotFoundError as error:
-            raise UserError(
-                f"the tracker mediapipe needs the package {error.name}, which is not installed: "
-                'run `pip install "fevgan_jax[mediapipe]"`.'
-            ) from error
-        options = vision.FaceLandmarkerOptions(
-            BaseOptions(model_asset_path=model_file()),
-            num_faces=_MOST,
-            min_face_detection_confidence=sure,
-            min_face_presence_confidence=sure,
-        )
-        landmarker = vision.FaceLandmarker.create_from_options(options)
-        # Left to the end of the interpreter, it would ask threads that are gone.
-        multiprocessing.util.Finalize(self, landmarker.close, exitpriority=0)
+        It is looked for where it was in the last window, which spares its search.
+        """
+        for _ in range(_LOOKS if self._is_new else 1):
+            found = self._close(window)
+        self._is_new = False
+        return _to_ibug(found, window)
 
-        def measure(picture):
-            image = mediapipe.Image(mediapipe.ImageFormat.SRGB, np.ascontiguousarray(picture))
-            faces = landmarker.detect(image).face_landmarks
-            return np.array([[(point.x, point.y) for point in face] for face in faces])
+    @functools.cached_property
+    def _far(self) -> Callable[[np.ndarray], np.ndarray]:
+        return _open(self._model, "IMAGE", num_faces=_MOST, sure=0.5)
 
-        return measure
+    @functools.cached_property
+    def _close(self) -> Callable[[np.ndarray], np.ndarray]:
+        return _open(self._model, "VIDEO", num_faces=1, sure=0.2)
+
+
+def _open(model: str, mode: str, num_faces: int, sure: float) -> Callable[[np.ndarray], np.ndarray]:
+    """A landmarker: of uint8 `[H, W, 3]` it gives `[N, 478, 2]`, in shares of the sides."""
+    with _without_tensorflow():
+        import mediapipe
+        from mediapipe.tasks.python import BaseOptions, vision
+    options = vision.FaceLandmarkerOptions(
+        BaseOptions(model_asset_path=model),
+        running_mode=vision.RunningMode[mode],
+        num_faces=num_faces,
+        min_face_detection_confidence=sure,
+        min_face_presence_confidence=sure,
+        min_tracking_confidence=sure,
+    )
+    landmarker = vision.FaceLandmarker.create_from_options(options)
+    # Left to the end of the interpreter, it would ask threads that are gone.
+    multiprocessing.util.Finalize(landmarker, landmarker.close, exitpriority=0)
+    times = itertools.count(_APART, _APART)
+
+    def measure(picture):
+        image = mediapipe.Image(mediapipe.ImageFormat.SRGB, np.ascontiguousarray(picture))
+        if mode == "VIDEO":
+            result = landmarker.detect_for_video(image, next(times))
+        else:
+            result = landmarker.detect(image)
+        return np.array([[(point.x, point.y) for point in face] for face in result.face_landmarks])
+
+    return measure
 
 
 @contextlib.contextmanager
