@@ -111,7 +111,7 @@ def test_a_table_says_which_clips(raw, tmp_path):
         "all/bo/grin/take 1," + unicodedata.normalize("NFD", "É") + ",smile",
         "all/bo/Wink/take 1,É,smile",
     ]
-    (copy / "clips.csv").write_text("\n".join(lines))
+    (copy / "clips.csv").write_text("\n".join(lines), "utf-8-sig")  # as spreadsheets save it
     prepare.prepare(NAME, tmp_path / "data", copy)
     sides = splits(tmp_path / "data")
     assert sorted([*sides["train"].subjects, *sides["test"].subjects]) == ["A", "B", "É"]

@@ -1,5 +1,6 @@
 """data/finished.py: what happens to real clips when the disk takes no more."""
 
+import dataclasses
 import errno
 import os
 
@@ -27,6 +28,25 @@ def raw(tmp_path, monkeypatch):
         clip = tmp_path / "raw" / person / "grin" / "1"
         raw_clips.write(clip, raw_clips.frames(20_000 + number, count=2))
     return tmp_path / "raw"
+
+
+@pytest.mark.parametrize("changed", ["nothing", "size", "date", "setting"])
+def test_a_clip_is_made_anew_when_its_files_or_the_settings_are_others(raw, tmp_path, changed):
+    files = tuple(str(file) for file in sorted((raw / "ann" / "grin" / "1").iterdir()))
+    clips = [finished.Clip("ann", "grin", "ann/grin/1", files)]
+    settings = finished.Settings("dlib", 64, 32, "arc_length", "end")
+    (first,) = finished.finish(clips, settings, tmp_path)
+    last = os.stat(files[-1])
+    if changed == "size":
+        with open(files[-1], "ab") as file:
+            file.write(b"\n")
+        os.utime(files[-1], ns=(last.st_atime_ns, last.st_mtime_ns))
+    elif changed == "date":
+        os.utime(files[-1], ns=(last.st_atime_ns, last.st_mtime_ns + 1))
+    elif changed == "setting":
+        settings = dataclasses.replace(settings, num_frames=16)
+    (second,) = finished.finish(clips, settings, tmp_path)
+    assert (second.file == first.file) == (changed == "nothing")
 
 
 def fail_once(monkeypatch, count, code):
