@@ -2,9 +2,11 @@
 
 import hashlib
 import importlib.machinery
+import io
 import sys
 import types
 import typing
+import zipfile
 
 import numpy as np
 import pytest
@@ -64,7 +66,8 @@ class Landmarker:
 @pytest.fixture
 def finder(monkeypatch, tmp_path):
     def options(base, **settings):
-        assert base == "the model"
+        with zipfile.ZipFile(io.BytesIO(base)) as model:
+            assert {name: model.read(name) for name in model.namelist()} == {"detector": b"sees"}
         return types.SimpleNamespace(base=base, **settings)
 
     package = types.ModuleType("mediapipe")
@@ -72,7 +75,7 @@ def finder(monkeypatch, tmp_path):
     package.ImageFormat = types.SimpleNamespace(SRGB="rgb")
     package.Image = lambda kind, picture: picture
     python = types.ModuleType("mediapipe.tasks.python")
-    python.BaseOptions = lambda model_asset_path: model_asset_path
+    python.BaseOptions = lambda model_asset_buffer: model_asset_buffer
     python.vision = types.SimpleNamespace(
         FaceLandmarkerOptions=options,
         FaceLandmarker=Landmarker,
@@ -80,7 +83,10 @@ def finder(monkeypatch, tmp_path):
     )
     for module in (package, types.ModuleType("mediapipe.tasks"), python):
         monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setattr(mesh, "model_file", lambda: "the model")
+    with zipfile.ZipFile(tmp_path / "model", "w") as model:
+        model.writestr("detector", b"sees")
+        model.writestr("face_blendshapes.tflite", b"what no one asked for")
+    monkeypatch.setattr(mesh, "model_file", lambda: tmp_path / "model")
     monkeypatch.setattr(Landmarker, "seen", [])
     return track.finder("mediapipe")
 
