@@ -4,20 +4,30 @@ Trains 20 steps of a narrow FEV-GAN on `synthetic_faces/tiny` (with `--tiny`, of
 on their set) by the real `main`, on 1 device, on 8, by 2 processes of 2 devices and by 4 of 1, each
 of which then evaluates the first one's checkpoint. Prints one JSON object: how far each layout's
 losses at the first and at the last step lie from those of 1 device, relative, and how far its
-evaluation, relative above 1 and absolute below.
+evaluation, relative above 1 and absolute below. For comparison, the losses of 1 device whose first
+parameters were moved by their last bit: so far the training itself spreads what is rounded.
 """
 
 import argparse
+import importlib
 import json
+import multiprocessing
+import os
 import pathlib
 import shutil
 import sys
 import tempfile
+from unittest import mock
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
 
+import jax
+import jax.numpy as jnp
+
+from fevgan_jax import train
 from fevgan_jax.prepare import prepare
 from tests import several, tiny_clips
+from tests.conftest import COMPILE_FAST
 
 _LAYOUTS = ((1, 1), (1, 8), (2, 2), (4, 1))
 
@@ -31,9 +41,9 @@ def _main() -> None:
     with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
         folder = pathlib.Path(folder)
         if asked.tiny:
-            config, data_dir = "tests/tiny_config.py", tiny_clips.prepare(folder)
+            config, data_dir = "tiny_config", tiny_clips.prepare(folder)
         else:
-            config, data_dir = "tests/narrow_config.py", folder
+            config, data_dir = "narrow_config", folder
             prepare("synthetic_faces/tiny", str(folder))
         print(json.dumps(compare(folder, config, data_dir)))
 
@@ -44,7 +54,7 @@ def compare(folder: pathlib.Path, config: str, data_dir: pathlib.Path) -> dict[s
     for count, devices in _LAYOUTS:
         name, log = f"{count} processes x {devices} devices", folder / "log"
         workdir = folder / name.replace(" ", "_")
-        arguments = [f"--config={config}", f"--workdir={workdir}"]
+        arguments = [f"--config=tests/{config}.py", f"--workdir={workdir}"]
         arguments.append(f"--config.data.data_dir={data_dir}")
         judged = workdir
         if seen:
@@ -54,16 +64,21 @@ def compare(folder: pathlib.Path, config: str, data_dir: pathlib.Path) -> dict[s
         statuses = several.finish(run, seconds=1800)
         if any(statuses):
             raise RuntimeError(f"{name}: exit statuses {statuses}:\n{log.read_text()[-5000:]}")
-        lines = (workdir / "metrics.jsonl").read_text().splitlines()
         (file,) = (judged / "eval").glob("*.json")
         rows = json.loads(file.read_text())["rows"]
         seen[name] = (
-            json.loads(lines[0]),
-            json.loads(lines[-1]),
+            *_first_and_last(workdir),
             {f"{row}/{key}": value for row in rows for key, value in rows[row]["overall"].items()},
         )
         print(name, "done", file=sys.stderr, flush=True)
     first, last, numbers = next(iter(seen.values()))
+    moved = folder / "moved_by_a_bit"
+    process = multiprocessing.get_context("spawn").Process(
+        target=_train_moved, args=(config, str(data_dir), moved)
+    )
+    process.start()
+    process.join()
+    seen[moved.name] = (*_first_and_last(moved), numbers)
     return {
         layout: {
             "first_step": _distance(own[0], first, 1e-12),
@@ -72,6 +87,32 @@ def compare(folder: pathlib.Path, config: str, data_dir: pathlib.Path) -> dict[s
         }
         for layout, own in seen.items()
     }
+
+
+def _train_moved(config: str, data_dir: str, workdir: pathlib.Path) -> None:
+    """Trains on one device from parameters that are larger by their last bit."""
+    os.environ["XLA_FLAGS"] = COMPILE_FAST
+    experiment = importlib.import_module(f"tests.{config}").get_config()
+    experiment.data.data_dir = data_dir
+
+    def larger(player):
+        moved = jax.tree.map(lambda leaf: jnp.nextafter(leaf, jnp.inf), player.params)
+        return player.replace(params=moved)
+
+    def init_state(*arguments):
+        state = train_init(*arguments)
+        return state.replace(
+            generator=larger(state.generator), discriminator=larger(state.discriminator)
+        )
+
+    train_init = train.init_state
+    with mock.patch.object(train, "init_state", init_state):
+        train.train(experiment, workdir)
+
+
+def _first_and_last(workdir: pathlib.Path) -> tuple[dict, dict]:
+    lines = (workdir / "metrics.jsonl").read_text().splitlines()
+    return json.loads(lines[0]), json.loads(lines[-1])
 
 
 def _distance(own: dict, expected: dict, unit: float) -> float:

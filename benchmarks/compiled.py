@@ -1,0 +1,85 @@
+"""What an accelerator's own compiler makes of a step, with none at hand.
+
+`python benchmarks/compiled.py --config=mug --chip=H200 --chips=8 --batch_size=16` compiles for
+H200s where the extra `[cuda12]` is installed, and with `--chip=v5e` for TPUs where `[tpu]` is; no
+driver is needed. Prints one JSON object: the collectives by kind (how many, bytes), their bytes as
+a share of the parameters', and a chip's peak memory, which has the state in it.
+"""
+
+import json
+import os
+import pathlib
+import time
+from importlib import metadata
+from typing import Any
+
+os.environ["JAX_SKIP_CUDA_CONSTRAINTS_CHECK"] = "1"  # it asks the driver
+os.environ["TPU_SKIP_MDS_QUERY"] = "1"  # it asks the TPU's host
+os.environ["XLA_FLAGS"] = "--xla_gpu_autotune_level=0"  # it runs kernels
+
+import ml_collections
+import scaling
+from absl import flags
+from jax.experimental import topologies
+
+from fevgan_jax import cli, config_flag, sharding
+from fevgan_jax.errors import UserError
+from fevgan_jax.models import convolutions
+
+_TARGET = pathlib.Path(__file__).parent / "h200.txtpb"
+CHIPS = {
+    "H200": {"platform": "cuda", "target_config": _TARGET.read_text(), "topology": "1x1x8"},
+    "v5e": {"platform": "tpu", "topology_name": "v5e:2x4"},
+}
+"""Eight chips of one host, as their compilers name them."""
+
+
+def compiled(
+    config: ml_collections.ConfigDict, chip: str, num_chips: int, batch_size: int
+) -> dict[str, Any]:
+    """Compiles a config's step for the first of `CHIPS[chip]`.
+
+    Raises:
+      UserError: the compiler is not installed.
+    """
+    try:
+        chips = topologies.get_topology_desc(**CHIPS[chip]).devices[:num_chips]
+    except (NotImplementedError, RuntimeError) as error:
+        extra = {"cuda": "cuda12", "tpu": "tpu"}[CHIPS[chip]["platform"]]
+        raise UserError(
+            f"the compiler for {chip} does not answer ({error}): install it with "
+            f'`pip install "fevgan_jax[{extra}]"`.'
+        ) from error
+    mesh = sharding.make_mesh(chips)
+    start = time.perf_counter()
+    program, parameters = scaling.compile_step(config, batch_size, mesh)
+    seconds = time.perf_counter() - start
+    found = scaling.collectives(program.as_text())
+    return {
+        "chip": chip,
+        "chips": num_chips,
+        "batch_size": batch_size,
+        "compute_dtype": config.compute_dtype,
+        "microbatches": config.microbatches,
+        "remat": config.remat,
+        "collectives": {kind: [len(sizes), sum(sizes)] for kind, sizes in found.items()},
+        "exchanged_per_parameter_byte": round(
+            sum(map(sum, found.values())) / sum(parameters.values()), 4
+        ),
+        "peak_mib": round(program.memory_analysis().peak_memory_in_bytes / 2**20),
+        "compile_s": round(seconds, 1),
+        "jax": metadata.version("jax"),
+    }
+
+
+if __name__ == "__main__":
+    _CONFIG = config_flag.define("config", "the experiment")
+    _CHIP = flags.DEFINE_enum("chip", "H200", list(CHIPS), "what to compile for")
+    _NUM_CHIPS = flags.DEFINE_integer("chips", 8, "how many of them", 1, 8)
+    _BATCH_SIZE = flags.DEFINE_integer("batch_size", 16, "clips a step, on all of them together")
+    convolutions._is_native = lambda lowering: True  # JAX's own device is the CPU here
+    cli.run(
+        lambda: print(
+            json.dumps(compiled(_CONFIG.value, _CHIP.value, _NUM_CHIPS.value, _BATCH_SIZE.value))
+        )
+    )
