@@ -17,15 +17,13 @@ import pathlib
 import shutil
 import sys
 import tempfile
-from unittest import mock
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
 
-import jax
-import jax.numpy as jnp
+import rounding
 
-from fevgan_jax import train
 from fevgan_jax.prepare import prepare
+from fevgan_jax.train import train
 from tests import several, tiny_clips
 from tests.conftest import COMPILE_FAST
 
@@ -94,20 +92,8 @@ def _train_moved(config: str, data_dir: str, workdir: pathlib.Path) -> None:
     os.environ["XLA_FLAGS"] = COMPILE_FAST
     experiment = importlib.import_module(f"tests.{config}").get_config()
     experiment.data.data_dir = data_dir
-
-    def larger(player):
-        moved = jax.tree.map(lambda leaf: jnp.nextafter(leaf, jnp.inf), player.params)
-        return player.replace(params=moved)
-
-    def init_state(*arguments):
-        state = train_init(*arguments)
-        return state.replace(
-            generator=larger(state.generator), discriminator=larger(state.discriminator)
-        )
-
-    train_init = train.init_state
-    with mock.patch.object(train, "init_state", init_state):
-        train.train(experiment, workdir)
+    with rounding.moved_by_a_bit():
+        train(experiment, workdir)
 
 
 def _first_and_last(workdir: pathlib.Path) -> tuple[dict, dict]:
