@@ -5,6 +5,7 @@ failed, the others go on, and the exit status tells.
 """
 
 import datetime
+import itertools
 import os
 import pathlib
 import platform
@@ -32,6 +33,9 @@ _COMMANDS = (
 _ON_A_GPU = (
     "step.py --config=mug --config.compute_dtype=bfloat16 --batch_size=16 --steps=50 --vs=torch",
     "accelerator.py --config=mug --config.compute_dtype=bfloat16",
+    # XLA lays 3D convolutions out channels first, by itself.
+    "XLA_FLAGS=--xla_gpu_force_conv_nhwc=true "
+    "accelerator.py --config=mug --config.compute_dtype=bfloat16",
     "layers.py --config=mug --batch_size=16 --native",
 )
 
@@ -42,16 +46,19 @@ def main() -> int:
     # Asked of the driver, for to ask JAX would take the GPU's memory from the benchmarks.
     commands = _COMMANDS + (_ON_A_GPU if shutil.which("nvidia-smi") else ())
     for command in tqdm.tqdm(commands, "benchmarks", unit="script"):
-        script, *arguments = shlex.split(command)
+        words = shlex.split(command)
+        settings = list(itertools.takewhile(lambda word: not word.endswith(".py"), words))
+        script, *arguments = words[len(settings) :]
         done = subprocess.run(
-            [sys.executable, _HERE / script, *arguments],
+            ["env", *settings, sys.executable, _HERE / script, *arguments],
             stdout=subprocess.PIPE,
             text=True,
             check=False,
         )
         failures += done.returncode != 0
         said = done.stdout.strip() if done.returncode == 0 else "failed"
-        parts.append(f"## `python benchmarks/{command}`\n\n```json\n{said}\n```\n")
+        told = shlex.join([*settings, "python", f"benchmarks/{script}", *arguments])
+        parts.append(f"## `{told}`\n\n```json\n{said}\n```\n")
         write_atomic(_HERE / "RESULTS.md", "\n".join(parts).encode())
     return failures
 
