@@ -31,13 +31,14 @@ CONTOURS = {
 
 
 class Landmarker:
-    """In MediaPipe's place: two faces, or as many as it may; point n of face k is (n / 478, k / 2).
+    """In MediaPipe's place; point n of a face is (n / 478, where `places` has that face).
 
     Attributes:
-      seen: of each landmarker's pictures, those of all: mode, proof, picture, time in ms.
+      seen: what all were given: mode, proof, picture, time in ms.
     """
 
     seen: typing.ClassVar[list] = []
+    places: typing.ClassVar[dict] = {"image": (0.5, 1.0), "video": (0.5, 1.0)}
 
     def __init__(self, options):
         self._options = options
@@ -52,10 +53,9 @@ class Landmarker:
     def detect_for_video(self, picture, time):
         how = self._options
         self.seen.append((how.running_mode, how.min_face_detection_confidence, picture, time))
-        point = types.SimpleNamespace
         faces = [
-            [point(x=n / POINTS, y=k / 2) for n in range(POINTS)]
-            for k in range(min(2, how.num_faces))
+            [types.SimpleNamespace(x=n / POINTS, y=place) for n in range(POINTS)]
+            for place in self.places[how.running_mode][: how.num_faces]
         ]
         return types.SimpleNamespace(face_landmarks=faces)
 
@@ -96,8 +96,8 @@ def test_landmarks_are_points_of_the_mesh_in_pixels(finder):
     assert first.shape == (68, 2)
     assert first.dtype == np.float32
     np.testing.assert_allclose(first[:, 0], mesh.IBUG, atol=1e-3)
-    assert (first[:, 1] == 0).all()
-    assert (second[:, 1] == 50).all()
+    assert (first[:, 1] == 50).all()
+    assert (second[:, 1] == 100).all()
 
 
 @pytest.mark.parametrize("places", CONTOURS)
@@ -147,6 +147,23 @@ def test_the_next_clip_forgets_the_face_of_the_last(finder):
     assert [mode for mode, *_ in Landmarker.seen] == ["video", "image", "image"]
     finder.find_close(window)
     assert [mode for mode, *_ in Landmarker.seen[3:]] == 3 * ["video"]
+
+
+@pytest.mark.parametrize("places", [(), (0.1,)])
+def test_where_no_face_or_another_is_followed_all_are_found_and_the_next_is_looked_for_anew(
+    finder, monkeypatch, places
+):
+    window = np.ones((8, 8, 3), np.uint8)
+    finder.find_close(window)
+    for next_ in ([1, 0], [1, 1, 1, 0]):
+        Landmarker.seen.clear()
+        with monkeypatch.context() as lost:
+            lost.setitem(Landmarker.places, "video", places)
+            assert len(finder.find_close(window)) == 2
+        assert [
+            picture.any() for mode, _, picture, _ in Landmarker.seen if mode == "video"
+        ] == next_
+        assert Landmarker.seen[-1][0] == "image"
 
 
 def test_windows_are_too_far_apart_in_time_to_be_smoothed(finder):

@@ -52,6 +52,9 @@ _LOOKS = 3
 """Looks at a clip's first window. Each looks where the last one found the face; the next would move
 no landmark by more than 0.05 px of a 64 px crop."""
 
+_OFF = 0.25
+"""Farther from the window's centre, in shares of its side, the face that is followed is another."""
+
 
 class Finder:
     """MediaPipe as a backend of `track`.
@@ -78,19 +81,26 @@ class Finder:
         It begins a clip: the face that `find_close` followed is forgotten.
         """
         if not self._is_new:
-            self._close(np.zeros((64, 64, 3), np.uint8))
-            self._is_new = True
+            self._forget()
         return _to_ibug(self._far(picture), picture)
 
     def find_close(self, window: np.ndarray) -> list[np.ndarray]:
         """Finds the face that fills half of a window; that one is there needs less proof.
 
-        It is looked for where it was in the last window, which spares its search.
+        It is looked for where it was in the last window, which spares its search. If it is not
+        there, up to four faces are found wherever they are.
         """
         for _ in range(_LOOKS if self._is_new else 1):
             found = self._close(window)
         self._is_new = False
+        if not len(found) or np.abs(found[0].mean(0) - 0.5).max() > _OFF:
+            self._forget()
+            found = self._far(window)
         return _to_ibug(found, window)
+
+    def _forget(self) -> None:
+        self._close(np.zeros((64, 64, 3), np.uint8))
+        self._is_new = True
 
     @functools.cached_property
     def _far(self) -> Callable[[np.ndarray], np.ndarray]:
