@@ -54,7 +54,7 @@ def generate(
             )
     image = faces.prepare_photo(photo, model.config.data.clip_shape[1])
     labels = np.array([known.index(name) for name in expressions], np.int32)
-    videos = model.sample(np.broadcast_to(image, (len(labels), *image.shape)), labels)
+    videos = model.sample(np.broadcast_to(image, (len(labels), *image.shape)), labels, once=True)
     return dict(zip(expressions, np.asarray(videos), strict=True))
 
 

@@ -38,10 +38,13 @@ def test_a_workdir_holds_what_it_should(run):
 
 def test_a_workdir_alone_is_enough_to_sample(run):
     _, workdir = run
-    image = np.zeros((2, 64, 64, 3), np.uint8)
-    video = trained.load(workdir).sample(image, np.array([0, 5], np.int32))
+    image, label = np.zeros((2, 64, 64, 3), np.uint8), np.array([0, 5], np.int32)
+    model = trained.load(workdir)
+    video = model.sample(image, label)
     assert video.shape == (2, 32, 64, 64, 3)
     assert video.dtype == np.uint8
+    once = model.sample(image, label, once=True)
+    assert np.abs(np.asarray(once, np.int32) - np.asarray(video, np.int32)).max() <= 1
 
 
 def test_a_workdir_of_another_model_is_refused(run):
