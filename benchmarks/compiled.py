@@ -3,19 +3,24 @@
 `python benchmarks/compiled.py --config=mug --chip=H200 --chips=8 --batch_size=16` compiles for
 H200s where the extra `[cuda12]` is installed, and with `--chip=v5e` for TPUs where `[tpu]` is; no
 driver is needed. Prints one JSON object: the collectives by kind (how many, bytes), their bytes as
-a share of the parameters', and a chip's peak memory, which has the state in it.
+a share of the parameters', cuDNN's convolutions by type and layout, and a chip's peak memory, which
+has the state in it. Further `XLA_FLAGS` are heeded.
 """
 
+import collections
+import importlib.util
 import json
 import os
 import pathlib
+import re
 import time
 from importlib import metadata
 from typing import Any
 
 os.environ["JAX_SKIP_CUDA_CONSTRAINTS_CHECK"] = "1"  # it asks the driver
 os.environ["TPU_SKIP_MDS_QUERY"] = "1"  # it asks the TPU's host
-os.environ["XLA_FLAGS"] = "--xla_gpu_autotune_level=0"  # it runs kernels
+# Autotuning runs kernels.
+os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_gpu_autotune_level=0"
 
 import ml_collections
 import scaling
@@ -33,6 +38,11 @@ CHIPS = {
 }
 """Eight chips of one host, as their compilers name them."""
 
+_INSTALLED_BY = {"H200": ("jax_cuda12_plugin", "cuda12"), "v5e": ("libtpu", "tpu")}
+"""The package that each chip's compiler comes in, and the extra that brings it."""
+
+_CUDNN = re.compile(r"= \(?(\w+)\[.*dim_labels=(\w+->\w+).*__cudnn\$conv")
+
 
 def compiled(
     config: ml_collections.ConfigDict, chip: str, num_chips: int, batch_size: int
@@ -42,19 +52,19 @@ def compiled(
     Raises:
       UserError: the compiler is not installed.
     """
-    try:
-        chips = topologies.get_topology_desc(**CHIPS[chip]).devices[:num_chips]
-    except (NotImplementedError, RuntimeError) as error:
-        extra = {"cuda": "cuda12", "tpu": "tpu"}[CHIPS[chip]["platform"]]
+    package, extra = _INSTALLED_BY[chip]
+    if importlib.util.find_spec(package) is None:
         raise UserError(
-            f"the compiler for {chip} does not answer ({error}): install it with "
-            f'`pip install "fevgan_jax[{extra}]"`.'
-        ) from error
+            f'the compiler for {chip} is not installed: run `pip install "fevgan_jax[{extra}]"`.'
+        )
+    chips = topologies.get_topology_desc(**CHIPS[chip]).devices[:num_chips]
     mesh = sharding.make_mesh(chips)
     start = time.perf_counter()
     program, parameters = scaling.compile_step(config, batch_size, mesh)
     seconds = time.perf_counter() - start
-    found = scaling.collectives(program.as_text())
+    text = program.as_text()
+    found = scaling.collectives(text)
+    convolutions_by_cudnn = collections.Counter(map(" ".join, _CUDNN.findall(text)))
     return {
         "chip": chip,
         "chips": num_chips,
@@ -66,6 +76,7 @@ def compiled(
         "exchanged_per_parameter_byte": round(
             sum(map(sum, found.values())) / sum(parameters.values()), 4
         ),
+        "convolutions_by_cudnn": convolutions_by_cudnn,
         "peak_mib": round(program.memory_analysis().peak_memory_in_bytes / 2**20),
         "compile_s": round(seconds, 1),
         "jax": metadata.version("jax"),

@@ -46,7 +46,8 @@ class Trained:
         Args:
           image: neutral faces, uint8 `[B, H, W, C]`.
           label: `[B]` int32.
-          once: this is the only batch: a third of the time to compile, a third more to run.
+          once: this is the only batch: a CPU then compiles it in less than half the time, and
+            takes a third more to run it.
 
         Returns:
           uint8 `[B, T, H, W, C]`, sharded as the faces are.

@@ -38,10 +38,16 @@ class Finder(Protocol):
     WINDOW: int | None
 
     def find(self, picture: np.ndarray) -> list[np.ndarray]:
-        """Returns every face of uint8 `[H, W, 3]`, wherever and however large it is."""
+        """Returns every face of uint8 `[H, W, 3]`, wherever and however large it is.
+
+        It begins a clip: what a backend keeps of the windows before, it has to forget.
+        """
 
     def find_close(self, window: np.ndarray) -> list[np.ndarray]:
-        """Returns the faces of uint8 `[S, S, 3]` of which one is known to fill about a half."""
+        """Returns the faces of uint8 `[S, S, 3]` of which one is known to fill about a half.
+
+        Windows come in the order of the clip's frames.
+        """
 
 
 class LostError(UserError):
