@@ -10,6 +10,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from fevgan_jax.models import blocks
+
 Triple = tuple[int, int, int]
 
 _NUMBERS_2D = ("NHWC", "HWIO", "NHWC")
@@ -28,12 +30,11 @@ def down(big: jax.Array, kernel: jax.Array, strides: Triple, padding: Triple) ->
         (n + 2 * p - k) // s + 1
         for n, p, k, s in zip(big.shape[1:4], padding, kernel.shape[:3], strides, strict=True)
     )
-    blocks = _blocks(kernel.shape[:3], strides)
-    kernel = jnp.pad(kernel, [*_to_whole_blocks(kernel.shape[:3], strides), (0, 0), (0, 0)])
-    kernel = kernel.reshape(*_interleave(blocks, strides), *kernel.shape[3:])
-    kernel = kernel.transpose(0, 2, 4, 1, 3, 5, 6, 7)
-    kernel = kernel.reshape(math.prod(blocks), -1, kernel.shape[-1])
-    grid = _grid(big, sides, blocks, strides, padding)
+    size = kernel.shape[:3]
+    taps = blocks.count(size, strides)
+    kernel = blocks.split_kernel(kernel, strides).transpose(0, 2, 4, 1, 3, 5, 6, 7)
+    kernel = kernel.reshape(math.prod(taps), -1, kernel.shape[-1])
+    grid = _space_to_depth(blocks.pad(big, sides, size, strides, padding), strides)
 
     def add(small, block):
         shift, weights = block
@@ -44,7 +45,7 @@ def down(big: jax.Array, kernel: jax.Array, strides: Triple, padding: Triple) ->
         return small + product, None
 
     zero = jnp.zeros((big.shape[0] * math.prod(sides), kernel.shape[-1]), jnp.float32)
-    small, _ = lax.scan(add, zero, (_shifts(blocks), kernel))
+    small, _ = lax.scan(add, zero, (_shifts(taps), kernel))
     return small.astype(big.dtype).reshape(big.shape[0], *sides, -1)
 
 
@@ -105,24 +106,22 @@ def _up(
     neighbours of the input, and the positions inside the block are channels. Blocks that the
     padding cuts off are not computed.
     """
-    blocks = _blocks(kernel.shape[:3], strides)
-    channels, features = kernel.shape[3:]
-    kernel = jnp.pad(kernel, [*_to_whole_blocks(kernel.shape[:3], strides), (0, 0), (0, 0)])
-    phases = kernel.reshape(*_interleave(blocks, strides), channels, features)
+    taps, features = blocks.count(kernel.shape[:3], strides), kernel.shape[4]
+    phases = blocks.split_kernel(kernel, strides)
     phases = phases[::-1, :, ::-1, :, ::-1].transpose(2, 4, 0, 7, 1, 3, 5, 6)
-    phases = phases.reshape(blocks[1], blocks[2], blocks[0] * features, -1)
+    phases = phases.reshape(taps[1], taps[2], taps[0] * features, -1)
 
     edges = [
         (b - 1 - p // s, (side - 1 + p) // s - (n - 1))
-        for n, b, s, p, side in zip(small.shape[1:4], blocks, strides, padding, sides, strict=True)
+        for n, b, s, p, side in zip(small.shape[1:4], taps, strides, padding, sides, strict=True)
     ]
     zero = jnp.zeros((), small.dtype)
     small = lax.pad(small, zero, [(0, 0, 0), (*edges[0], 0), *[(0, 0, 0)] * 3])
     batch, length, height, width, _ = small.shape
-    length -= blocks[0] - 1
-    neighbours = [small[:, i : i + length] for i in range(blocks[0])]
+    length -= taps[0] - 1
+    neighbours = [small[:, i : i + length] for i in range(taps[0])]
     big = lax.conv_general_dilated(
-        jnp.concatenate(neighbours, axis=-1).reshape(-1, height, width, blocks[0] * features),
+        jnp.concatenate(neighbours, axis=-1).reshape(-1, height, width, taps[0] * features),
         phases,
         (1, 1),
         edges[1:],
@@ -142,40 +141,21 @@ def kernel_gradient(
     Clips lead in both factors, so a batch that is sharded needs no exchange but the gradient's sum.
     """
     sides, channels, features = small.shape[1:4], big.shape[-1], small.shape[-1]
-    blocks = _blocks(size, strides)
-    grid = _grid(big, sides, blocks, strides, padding)
+    taps = blocks.count(size, strides)
+    grid = _space_to_depth(blocks.pad(big, sides, size, strides, padding), strides)
     small = small.reshape(-1, features)
 
     def product(shift):
         seen = _shifted(grid, shift, sides)
         return lax.dot_general(seen, small, (((0,), (0,)), ((), ())))
 
-    gradient = lax.map(product, _shifts(blocks))
-    gradient = gradient.reshape(*blocks, *strides, channels, features)
-    gradient = gradient.transpose(0, 3, 1, 4, 2, 5, 6, 7)
-    whole = [b * s for b, s in zip(blocks, strides, strict=True)]
-    gradient = gradient.reshape(*whole, channels, features)
-    return gradient[: size[0], : size[1], : size[2]]
+    gradient = lax.map(product, _shifts(taps))
+    gradient = gradient.reshape(*taps, *strides, channels, features)
+    return blocks.join_kernel(gradient.transpose(0, 3, 1, 4, 2, 5, 6, 7), size)
 
 
-def _grid(
-    big: jax.Array, sides: Triple, blocks: Triple, strides: Triple, padding: Triple
-) -> jax.Array:
-    """The big grid in blocks of one stride, as many as the small one and its neighbours need.
-
-    The positions inside a block are channels: a block of the kernel sees this grid shifted by whole
-    blocks.
-    """
-    edges = [
-        (p, (n + b - 1) * s - p - side, 0)
-        for side, n, b, s, p in zip(big.shape[1:4], sides, blocks, strides, padding, strict=True)
-    ]
-    big = lax.pad(big, jnp.zeros((), big.dtype), [(0, 0, 0), *edges, (0, 0, 0)])
-    return _space_to_depth(big, strides)
-
-
-def _shifts(blocks: Triple) -> jax.Array:
-    return jnp.array(list(itertools.product(*map(range, blocks))))
+def _shifts(taps: Triple) -> jax.Array:
+    return jnp.array(list(itertools.product(*map(range, taps))))
 
 
 def _shifted(grid: jax.Array, shift: jax.Array, sides: Triple) -> jax.Array:
@@ -185,28 +165,16 @@ def _shifted(grid: jax.Array, shift: jax.Array, sides: Triple) -> jax.Array:
     return part.reshape(-1, channels)
 
 
-def _blocks(size: Triple, strides: Triple) -> Triple:
-    return tuple(-(-k // s) for k, s in zip(size, strides, strict=True))
-
-
-def _to_whole_blocks(size: Triple, strides: Triple) -> list[tuple[int, int]]:
-    return [(0, -k % s) for k, s in zip(size, strides, strict=True)]
-
-
-def _interleave(blocks: Triple, strides: Triple) -> tuple[int, ...]:
-    return tuple(itertools.chain.from_iterable(zip(blocks, strides, strict=True)))
-
-
 def _space_to_depth(grid: jax.Array, strides: Triple) -> jax.Array:
     batch, *sides, channels = grid.shape
-    blocks = tuple(n // s for n, s in zip(sides, strides, strict=True))
-    grid = grid.reshape(batch, *_interleave(blocks, strides), channels)
-    return grid.transpose(0, 1, 3, 5, 2, 4, 6, 7).reshape(batch, *blocks, -1)
+    parts = tuple(n // s for n, s in zip(sides, strides, strict=True))
+    grid = grid.reshape(batch, *blocks.interleave(parts, strides), channels)
+    return grid.transpose(0, 1, 3, 5, 2, 4, 6, 7).reshape(batch, *parts, -1)
 
 
 def _depth_to_space(grid: jax.Array, strides: Triple) -> jax.Array:
-    batch, *blocks, depth = grid.shape
+    batch, *parts, depth = grid.shape
     channels = depth // math.prod(strides)
-    grid = grid.reshape(batch, *blocks, *strides, channels).transpose(0, 1, 4, 2, 5, 3, 6, 7)
-    sides = [b * s for b, s in zip(blocks, strides, strict=True)]
+    grid = grid.reshape(batch, *parts, *strides, channels).transpose(0, 1, 4, 2, 5, 3, 6, 7)
+    sides = [n * s for n, s in zip(parts, strides, strict=True)]
     return grid.reshape(batch, *sides, channels)

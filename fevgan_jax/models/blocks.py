@@ -1,0 +1,62 @@
+"""Grids and kernels cut into blocks of one stride, for the CPU's forms of 3D convolutions.
+
+The positions inside a block are channels: a convolution with strides becomes one without, over
+blocks, whose kernel has as many taps as it has blocks. Notation as in
+`fevgan_jax.models.convolutions`.
+"""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+Triple = tuple[int, int, int]
+
+
+def count(size: Triple, strides: Triple) -> Triple:
+    """Blocks that a kernel spans along T, H, W."""
+    return tuple(-(-k // s) for k, s in zip(size, strides, strict=True))
+
+
+def interleave(blocks: Triple, strides: Triple) -> tuple[int, ...]:
+    """`(T blocks, T stride, H blocks, ...)`: the sides of a grid or kernel with blocks apart."""
+    return tuple(itertools.chain.from_iterable(zip(blocks, strides, strict=True)))
+
+
+def split_kernel(kernel: jax.Array, strides: Triple) -> jax.Array:
+    """`[t, h, w, C_big, C_small]` to `[t blocks, t stride, h blocks, ..., C_big, C_small]`.
+
+    A kernel that ends inside a block is filled up with zeros.
+    """
+    *size, channels, features = kernel.shape
+    to_whole_blocks = [(0, -k % s) for k, s in zip(size, strides, strict=True)]
+    kernel = jnp.pad(kernel, [*to_whole_blocks, (0, 0), (0, 0)])
+    return kernel.reshape(*interleave(count(size, strides), strides), channels, features)
+
+
+def join_kernel(blocks: jax.Array, size: Triple) -> jax.Array:
+    """The adjoint of `split_kernel`: `[t blocks, t stride, ...]` to `[*size, C_big, C_small]`."""
+    sides = [b * s for b, s in zip(blocks.shape[0:6:2], blocks.shape[1:6:2], strict=True)]
+    kernel = blocks.reshape(*sides, *blocks.shape[6:])
+    return kernel[: size[0], : size[1], : size[2]]
+
+
+def pad(big: jax.Array, sides: Triple, size: Triple, strides: Triple, padding: Triple) -> jax.Array:
+    """Fills the big grid up to the blocks that a small one of `sides` sees, padding among them.
+
+    Along each side these are as many as the small grid has positions, and the kernel's others.
+    """
+    edges = [
+        (p, (n + b - 1) * s - p - side, 0)
+        for side, n, b, s, p in zip(
+            big.shape[1:4], sides, count(size, strides), strides, padding, strict=True
+        )
+    ]
+    return lax.pad(big, jnp.zeros((), big.dtype), [(0, 0, 0), *edges, (0, 0, 0)])
+
+
+def crop(grid: jax.Array, sides: Triple, padding: Triple) -> jax.Array:
+    """The adjoint of `pad`: cuts padding off, and puts zeros where no block reached."""
+    edges = [(-p, p + n - m, 0) for m, n, p in zip(grid.shape[1:4], sides, padding, strict=True)]
+    return lax.pad(grid, jnp.zeros((), grid.dtype), [(0, 0, 0), *edges, (0, 0, 0)])
