@@ -16,10 +16,10 @@ import jax
 import numpy as np
 from absl import flags
 
-from fevgan_jax import cli, config_flag
+from fevgan_jax import cli, config_flag, sharding
 from fevgan_jax.checkpoint import Checkpoints
 from fevgan_jax.state import build_networks, frozen_encoders, init_state
-from fevgan_jax.step import make_metrics, make_train_step
+from fevgan_jax.step import jit_train_step, make_metrics
 
 _STEPS_BETWEEN_SAVES = 100
 
@@ -33,7 +33,7 @@ def measure(config, batch_size: int, folder: pathlib.Path) -> dict:
     }
     networks, metrics = build_networks(config), make_metrics(config)
     state = jax.jit(lambda: init_state(config, networks, {}, metrics, clip))()
-    step = jax.jit(make_train_step(config, networks), donate_argnums=0)
+    step = jit_train_step(config, networks, sharding.make_mesh())
     step = step.lower(state, {}, batch).compile()
 
     def timed(state):

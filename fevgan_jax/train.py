@@ -23,7 +23,7 @@ from fevgan_jax.state import (
     make_condition,
     sampling_variables,
 )
-from fevgan_jax.step import make_metrics, make_sample_step, make_train_step, to_signed
+from fevgan_jax.step import jit_train_step, make_metrics, make_sample_step, to_signed
 from fevgan_jax.summaries import Summaries
 from fevgan_jax.workdir import keep_config, plain
 
@@ -60,7 +60,7 @@ def train(
 
     networks = build_networks(config)
     metrics = make_metrics(config)
-    everywhere, by_clip = sharding.replicated(mesh), sharding.batch_sharding(mesh)
+    everywhere = sharding.replicated(mesh)
     frozen = jax.device_put(frozen, everywhere)
     init = jax.jit(
         lambda frozen: init_state(config, networks, frozen, metrics, config.data.clip_shape),
@@ -69,12 +69,7 @@ def train(
         compiler_options={"xla_backend_optimization_level": 0},
     )
     no_metrics = jax.jit(metrics.empty, out_shardings=everywhere)
-    train_step = jax.jit(
-        make_train_step(config, networks),
-        in_shardings=(everywhere, everywhere, by_clip),
-        out_shardings=everywhere,
-        donate_argnums=0,
-    )
+    train_step = jit_train_step(config, networks, mesh)
     samples = _Samples(config, networks, frozen)
     encode_once = config.encode_once and config.model.identity_encoder
 
