@@ -29,7 +29,7 @@ from absl import flags
 
 from fevgan_jax import cli, config_flag, recognizers, sharding
 from fevgan_jax.state import build_networks, frozen_encoders, init_state, make_condition
-from fevgan_jax.step import jit_train_step, make_metrics
+from fevgan_jax.step import compile_train_step, make_metrics
 
 _MATRIX_SIDE = {"cpu": 4096, "gpu": 16384}
 
@@ -52,9 +52,11 @@ class Ours:
         self._state = jax.jit(
             lambda frozen: init_state(config, networks, frozen, metrics, config.data.clip_shape)
         )(self._frozen)
-        step = jit_train_step(config, networks, sharding.make_mesh(jax.devices()[:1]))
+        mesh = sharding.make_mesh(jax.devices()[:1])
         start = time.perf_counter()
-        self._step = step.lower(self._state, self._frozen, self._batch).compile()
+        self._step = compile_train_step(
+            config, networks, mesh, self._state, self._frozen, self._batch
+        )
         self._compile_seconds = time.perf_counter() - start
 
     def __call__(self) -> None:

@@ -23,7 +23,7 @@ from fevgan_jax.state import (
     make_condition,
     sampling_variables,
 )
-from fevgan_jax.step import jit_train_step, make_metrics, make_sample_step, to_signed
+from fevgan_jax.step import compile_train_step, make_metrics, make_sample_step, to_signed
 from fevgan_jax.summaries import Summaries
 from fevgan_jax.workdir import keep_config, plain
 
@@ -69,7 +69,6 @@ def train(
         compiler_options={"xla_backend_optimization_level": 0},
     )
     no_metrics = jax.jit(metrics.empty, out_shardings=everywhere)
-    train_step = jit_train_step(config, networks, mesh)
     samples = _Samples(config, networks, frozen)
     encode_once = config.encode_once and config.model.identity_encoder
 
@@ -103,7 +102,10 @@ def train(
         timetable = _Timetable(config)
         logged, clock = start, time.perf_counter()
         for step in range(start + 1, config.num_steps + 1):
-            state = train_step(state, frozen, next(batches))
+            batch = next(batches)
+            if step == start + 1:
+                train_step = compile_train_step(config, networks, mesh, state, frozen, batch)
+            state = train_step(state, frozen, batch)
             progress(step)
             last = step == config.num_steps
             if step % config.log_every == 0 or last:

@@ -1,4 +1,4 @@
-"""3D convolutions and transposed convolutions that are fast on every backend.
+"""2D and 3D convolutions and transposed convolutions that are fast on every backend.
 
 A convolution with kernel K takes a big grid to a small one; the transposed convolution with the
 same K is its adjoint and takes the small grid to the big one. Both, and the gradient with respect
@@ -7,18 +7,20 @@ both.
 
 Accelerators run XLA's own convolutions. XLA for the CPU runs 3D transposed convolutions and the
 gradients of convolutions in naive loops; there the same numbers come from forms it does
-run fast. Most layers take Winograd's form, with two fifths of the products
-(`fevgan_jax.models.winograd`). Where that does not fit, a convolution and the kernel's gradient are
-one matrix product per block of the kernel, and a transposed one is a 2D one of stride 1 whose
-channels are the output's phases (`fevgan_jax.models.phases`). The deepest layers, whose kernels
-outweigh their grids, leave the kernel as it lies (`fevgan_jax.models.windows`).
+run fast, a picture's as those of a single frame. Most layers take Winograd's form, with two fifths
+of the products (`fevgan_jax.models.winograd`). Where that does not fit, a convolution and the
+kernel's gradient are one matrix product per block of the kernel, and a transposed one is a 2D one
+of stride 1 whose channels are the output's phases (`fevgan_jax.models.phases`). The deepest layers,
+whose kernels outweigh their grids, leave the kernel as it lies (`fevgan_jax.models.windows`).
 
-Grids are `[B, T, H, W, C]`, kernels `[t, h, w, C_big, C_small]`. Padding is per side, as PyTorch
-counts it: kernel 4, stride 2, padding 1 halves or doubles a side exactly.
+Grids are `[B, (T,) H, W, C]`, kernels `[(t,) h, w, C_big, C_small]`; strides and padding have as
+many numbers. Padding is per side, as PyTorch counts it: kernel 4, stride 2, padding 1 halves or
+doubles a side exactly.
 """
 
 import functools
 import math
+from collections.abc import Callable
 from types import ModuleType
 
 import jax
@@ -28,38 +30,42 @@ from jax import lax
 from fevgan_jax.models import phases, windows, winograd
 
 Triple = tuple[int, int, int]
+Sides = tuple[int, ...]
 
 LOWERINGS = ("auto", "native", "product")
-_NUMBERS_3D = ("NDHWC", "DHWIO", "NDHWC")
+_NUMBERS = {4: ("NHWC", "HWIO", "NHWC"), 5: ("NDHWC", "DHWIO", "NDHWC")}
 
 
 def convolve(
-    big: jax.Array, kernel: jax.Array, strides: Triple, padding: Triple, lowering: str = "auto"
+    big: jax.Array, kernel: jax.Array, strides: Sides, padding: Sides, lowering: str = "auto"
 ) -> jax.Array:
     """Convolves (cross-correlates) `big` with `kernel`.
 
     Args:
-      big: `[B, T, H, W, C_big]`.
-      kernel: `[t, h, w, C_big, C_small]`.
-      strides: of T, H, W.
-      padding: zeros on each side of T, H, W.
+      big: `[B, (T,) H, W, C_big]`.
+      kernel: `[(t,) h, w, C_big, C_small]`.
+      strides: of (T,) H, W.
+      padding: zeros on each side of (T,) H, W.
       lowering: "native" is XLA's own convolution, "product" the form that is fast on the CPU,
         "auto" chooses by the default backend when it is traced.
 
     Returns:
-      `[B, T', H', W', C_small]`, each side `(n + 2 * padding - kernel) // stride + 1`.
+      `[B, (T',) H', W', C_small]`, each side `(n + 2 * padding - kernel) // stride + 1`.
     """
     if _is_native(lowering):
-        return _native_down(big, kernel, strides, padding)
-    return _down(big, kernel, strides, padding)
+        edges = [(p, p) for p in padding]
+        return lax.conv_general_dilated(
+            big, kernel, strides, edges, dimension_numbers=_NUMBERS[big.ndim]
+        )
+    return _in_frames(_down, big, kernel, strides, padding)
 
 
 def convolve_constant(
     values: jax.Array,
-    sides: Triple,
+    sides: Sides,
     kernel: jax.Array,
-    strides: Triple,
-    padding: Triple,
+    strides: Sides,
+    padding: Sides,
     lowering: str = "auto",
 ) -> jax.Array:
     """Convolves a grid that holds the same values everywhere, such as a tiled label.
@@ -69,25 +75,24 @@ def convolve_constant(
 
     Args:
       values: `[B, C_big]`.
-      sides: T, H, W of the grid that holds them.
-      kernel: `[t, h, w, C_big, C_small]`.
-      strides: of T, H, W.
-      padding: zeros on each side of T, H, W.
+      sides: (T,) H, W of the grid that holds them.
+      kernel: `[(t,) h, w, C_big, C_small]`.
+      strides: of (T,) H, W.
+      padding: zeros on each side of (T,) H, W.
       lowering: as in `convolve`.
 
     Returns:
-      `[B, T', H', W', C_small]`, what `convolve` gives for the whole grid.
+      `[B, (T',) H', W', C_small]`, what `convolve` gives for the whole grid.
     """
     inner, repeats, reduced = [], [], []
-    for n, k, s, p in zip(sides, kernel.shape[:3], strides, padding, strict=True):
+    for n, k, s, p in zip(sides, kernel.shape[:-2], strides, padding, strict=True):
         before = -(-p // s)  # windows that begin in the padding
         within = (n + p - k) // s + 1 - before  # windows without padding
         inner.append(before if within > 1 else 0)
         repeats.append(max(within, 1))
         reduced.append(n - (repeats[-1] - 1) * s)
-    grid = jnp.broadcast_to(
-        values[:, None, None, None], (values.shape[0], *reduced, values.shape[-1])
-    )
+    everywhere = jnp.expand_dims(values, range(1, 1 + len(sides)))
+    grid = jnp.broadcast_to(everywhere, (values.shape[0], *reduced, values.shape[-1]))
     small = convolve(grid, kernel, strides, padding, lowering)
     for axis, (at, times) in enumerate(zip(inner, repeats, strict=True), start=1):
         before, one, after = jnp.split(small, [at, at + 1], axis=axis)
@@ -97,31 +102,43 @@ def convolve_constant(
 
 
 def transposed_convolve(
-    small: jax.Array, kernel: jax.Array, strides: Triple, padding: Triple, lowering: str = "auto"
+    small: jax.Array, kernel: jax.Array, strides: Sides, padding: Sides, lowering: str = "auto"
 ) -> jax.Array:
     """Convolves transposed: the adjoint of `convolve` with the same kernel.
 
     Args:
-      small: `[B, T, H, W, C_small]`.
-      kernel: `[t, h, w, C_big, C_small]`.
-      strides: of T, H, W.
-      padding: rows cut from each side of T, H, W.
+      small: `[B, (T,) H, W, C_small]`.
+      kernel: `[(t,) h, w, C_big, C_small]`.
+      strides: of (T,) H, W.
+      padding: rows cut from each side of (T,) H, W.
       lowering: as in `convolve`.
 
     Returns:
-      `[B, T', H', W', C_big]`, each side `(n - 1) * stride + kernel - 2 * padding`.
+      `[B, (T',) H', W', C_big]`, each side `(n - 1) * stride + kernel - 2 * padding`.
     """
     if _is_native(lowering):
-        flipped = jnp.swapaxes(kernel[::-1, ::-1, ::-1], 3, 4)
-        edges = [(k - 1 - p, k - 1 - p) for k, p in zip(kernel.shape[:3], padding, strict=True)]
+        *size, _, _ = kernel.shape
+        flipped = jnp.swapaxes(jnp.flip(kernel, range(len(size))), -2, -1)
+        edges = [(k - 1 - p, k - 1 - p) for k, p in zip(size, padding, strict=True)]
+        ones = (1,) * len(size)
         return lax.conv_general_dilated(
-            small, flipped, (1, 1, 1), edges, lhs_dilation=strides, dimension_numbers=_NUMBERS_3D
+            small,
+            flipped,
+            ones,
+            edges,
+            lhs_dilation=strides,
+            dimension_numbers=_NUMBERS[small.ndim],
         )
-    sides = tuple(
-        (n - 1) * s + k - 2 * p
-        for n, k, s, p in zip(small.shape[1:4], kernel.shape[:3], strides, padding, strict=True)
-    )
-    return _up(small, kernel, strides, padding, sides)
+    return _in_frames(_up_to_whole, small, kernel, strides, padding)
+
+
+def _in_frames(
+    operation: Callable, grid: jax.Array, kernel: jax.Array, strides: Sides, padding: Sides
+) -> jax.Array:
+    """Runs a 3D operation, on a picture as a single frame."""
+    if grid.ndim == 5:
+        return operation(grid, kernel, strides, padding)
+    return operation(grid[:, None], kernel[None], (1, *strides), (0, *padding))[:, 0]
 
 
 def _is_native(lowering: str) -> bool:
@@ -138,11 +155,6 @@ def _form(batch: int, sides: Triple, kernel: jax.ShapeDtypeStruct, strides: Trip
     if positions > features and winograd.suits(sides, kernel, strides):
         return winograd
     return phases
-
-
-def _native_down(big: jax.Array, kernel: jax.Array, strides: Triple, padding: Triple) -> jax.Array:
-    edges = [(p, p) for p in padding]
-    return lax.conv_general_dilated(big, kernel, strides, edges, dimension_numbers=_NUMBERS_3D)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
@@ -167,6 +179,15 @@ def _down_backward(strides, padding, saved, small):
 
 
 _down.defvjp(_down_forward, _down_backward)
+
+
+def _up_to_whole(small: jax.Array, kernel: jax.Array, strides: Triple, padding: Triple):
+    """From the small grid to as much of a big one as it reaches."""
+    sides = tuple(
+        (n - 1) * s + k - 2 * p
+        for n, k, s, p in zip(small.shape[1:4], kernel.shape[:3], strides, padding, strict=True)
+    )
+    return _up(small, kernel, strides, padding, sides)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))

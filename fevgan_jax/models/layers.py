@@ -8,7 +8,12 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from fevgan_jax.models.convolutions import convolve, convolve_constant, transposed_convolve
+from fevgan_jax.models.convolutions import (
+    Sides,
+    convolve,
+    convolve_constant,
+    transposed_convolve,
+)
 
 STDDEV = 0.02  # choice: DCGAN's; the paper says Gaussian with mean 0, VGAN takes 0.01
 
@@ -72,13 +77,10 @@ class Conv(nn.Module):
         channels = x.shape[-1] + (0 if tiled is None else tiled.shape[-1])
         shape = (*self.kernel_size, channels, self.features)
         kernel = self.param("kernel", nn.initializers.normal(self.stddev), shape)
-        y = _on_three_sides(convolve, self, x, kernel[..., : x.shape[-1], :])
+        settings = *_strides_and_padding(self, x), self.lowering
+        y = convolve(x, kernel[..., : x.shape[-1], :], *settings)
         if tiled is not None:
-
-            def convolve_tiled(x, kernel, strides, padding, lowering):
-                return convolve_constant(tiled, x.shape[1:4], kernel, strides, padding, lowering)
-
-            y += _on_three_sides(convolve_tiled, self, x, kernel[..., x.shape[-1] :, :])
+            y += convolve_constant(tiled, x.shape[1:-1], kernel[..., x.shape[-1] :, :], *settings)
         return y + _bias(self) if self.use_bias else y
 
 
@@ -110,7 +112,7 @@ class ConvTranspose(nn.Module):
         # The kernel of the convolution that this one is the adjoint of: output channels first.
         shape = (*self.kernel_size, self.features, x.shape[-1])
         kernel = self.param("kernel", nn.initializers.normal(self.stddev), shape)
-        x = _on_three_sides(transposed_convolve, self, x, kernel)
+        x = transposed_convolve(x, kernel, *_strides_and_padding(self, x), self.lowering)
         return x + _bias(self) if self.use_bias else x
 
 
@@ -118,8 +120,7 @@ def _bias(layer: Conv | ConvTranspose) -> jax.Array:
     return layer.param("bias", nn.initializers.zeros_init(), (layer.features,))
 
 
-def _on_three_sides(operation, layer: Conv | ConvTranspose, x, kernel) -> jax.Array:
-    """Runs a 3D operation as it is, and a 2D one on a single frame."""
+def _strides_and_padding(layer: Conv | ConvTranspose, x: jax.Array) -> tuple[Sides, Sides]:
     sides = len(layer.kernel_size)
     strides = layer.strides or (1,) * sides
     padding = layer.padding or (0,) * sides
@@ -128,7 +129,4 @@ def _on_three_sides(operation, layer: Conv | ConvTranspose, x, kernel) -> jax.Ar
             f"{type(layer).__name__} {layer.name!r}: kernel_size {layer.kernel_size}, strides "
             f"{strides} and padding {padding} must fit the {x.ndim - 2} sides of {x.shape}."
         )
-    if sides == 3:
-        return operation(x, kernel, strides, padding, layer.lowering)
-    frame = operation(x[:, None], kernel[None], (1, *strides), (0, *padding), layer.lowering)
-    return frame[:, 0]
+    return strides, padding

@@ -36,15 +36,17 @@ def down(big: jax.Array, kernel: jax.Array, strides: Triple, padding: Triple) ->
     kernel = kernel.reshape(math.prod(taps), -1, kernel.shape[-1])
     grid = _space_to_depth(blocks.pad(big, sides, size, strides, padding), strides)
 
+    summed_in = jnp.promote_types(big.dtype, jnp.float32)
+
     def add(small, block):
         shift, weights = block
         seen = _shifted(grid, shift, sides)
         product = lax.dot_general(
-            seen, weights, (((1,), (0,)), ((), ())), preferred_element_type=jnp.float32
+            seen, weights, (((1,), (0,)), ((), ())), preferred_element_type=summed_in
         )
         return small + product, None
 
-    zero = jnp.zeros((big.shape[0] * math.prod(sides), kernel.shape[-1]), jnp.float32)
+    zero = jnp.zeros((big.shape[0] * math.prod(sides), kernel.shape[-1]), summed_in)
     small, _ = lax.scan(add, zero, (_shifts(taps), kernel))
     return small.astype(big.dtype).reshape(big.shape[0], *sides, -1)
 

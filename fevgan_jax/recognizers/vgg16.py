@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fevgan_jax import recognizers
+from fevgan_jax.models.layers import Conv
 from fevgan_jax.recognizers import feature_maps, weights_folder
 
 NET = "vgg16"
@@ -69,7 +70,7 @@ class Network(nn.Module):
         for block, convolutions, width in _BLOCKS:
             for i in range(convolutions):
                 name = f"conv{block}_{i + 1}"
-                x = nn.relu(nn.Conv(width, (3, 3), padding=1, name=name)(x))
+                x = nn.relu(Conv(width, (3, 3), padding=(1, 1), name=name)(x))
                 yield name, x
             x = _halve(x)
             yield f"pool{block}", x
