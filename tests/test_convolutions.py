@@ -24,6 +24,12 @@ CASES = [
     (1, (2, 4, 4), 64, 128, (4, 4, 4), (2, 2, 2), (1, 1, 1)),
     (1, (2, 2, 2), 128, 64, (4, 4, 4), (2, 2, 2), (1, 1, 1)),
     (1, (3, 3, 3), 512, 128, (3, 3, 1), (1, 1, 1), (1, 1, 0)),
+    # as wide as Winograd's form asks for
+    (1, (8, 8, 8), 32, 40, (4, 4, 4), (2, 2, 2), (1, 1, 1)),
+    (1, (8, 16, 8), 40, 32, (1, 4, 4), (1, 2, 2), (0, 1, 1)),
+    # pictures
+    (2, (12, 10), 3, 4, (5, 4), (2, 2), (2, 1)),
+    (1, (12, 10), 64, 72, (3, 3), (1, 1), (1, 1)),
 ]
 
 
@@ -45,7 +51,9 @@ def test_transposed_convolve_equals_native_with_both_gradients(case):
 def test_constant_grid_equals_the_whole_grid(case):
     batch, sides, channels, features, size, strides, padding = case
     values, kernel = _draw((batch, channels)), _draw((*size, channels, features))
-    grid = jnp.broadcast_to(values[:, None, None, None], (batch, *sides, channels))
+    grid = jnp.broadcast_to(
+        values.reshape(batch, *(1 for _ in sides), channels), (batch, *sides, channels)
+    )
     np.testing.assert_allclose(
         convolutions.convolve_constant(values, sides, kernel, strides, padding),
         convolutions.convolve(grid, kernel, strides, padding, "native"),
@@ -68,6 +76,23 @@ def test_blocks_of_a_bfloat16_kernel_are_summed_in_float32():
     np.testing.assert_allclose(got.astype(jnp.float32), exact, rtol=2**-8, atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("side", "channels", "features"),
+    [(8, 16, 8), (8, 32, 32), (2, 16, 64)],
+    ids=["phases", "winograd", "windows"],
+)
+def test_double_precision_is_kept(side, channels, features):
+    with jax.enable_x64(True):
+        random = np.random.default_rng(0)
+        grid = jnp.asarray(random.standard_normal((1, side, side, side, channels)))
+        kernel = jnp.asarray(random.standard_normal((4, 4, 4, channels, features)))
+        product, native = (
+            convolutions.convolve(grid, kernel, (2, 2, 2), (1, 1, 1), lowering)
+            for lowering in ("product", "native")
+        )
+        np.testing.assert_allclose(product, native, atol=1e-11)
+
+
 def test_transposed_is_the_adjoint():
     grid, kernel = _draw((1, 8, 8, 8, 3)), _draw((4, 4, 4, 3, 2))
     settings = ((2, 2, 2), (1, 1, 1))
@@ -85,8 +110,10 @@ def test_transposed_is_the_adjoint():
         (convolutions.convolve, (8, 4, 4, 4, 3), (3, 64)),
         (convolutions.transposed_convolve, (8, 4, 4, 4, 3), (3, 3)),
         (convolutions.transposed_convolve, (8, 1, 2, 2, 32), (3, 32)),
+        (convolutions.convolve, (8, 8, 8, 8, 32), (32, 40)),
+        (convolutions.transposed_convolve, (8, 4, 4, 4, 40), (32, 40)),
     ],
-    ids=["down", "deep down", "up", "deep up"],
+    ids=["down", "deep down", "up", "deep up", "Winograd's down", "Winograd's up"],
 )
 def test_a_sharded_batch_is_never_gathered(operation, grid, features):
     mesh = jax.make_mesh((8,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))

@@ -1,6 +1,9 @@
 """Real processes run the real commands: train, checkpoint, lose one, start again, evaluate."""
 
 import json
+import pathlib
+import platform
+import resource
 import types
 
 import jax
@@ -77,3 +80,19 @@ def test_processes_that_no_one_has_named_are_told_how(monkeypatch):
     monkeypatch.setattr(processes.flags, "FLAGS", asked)
     with pytest.raises(UserError, match=r"--coordinator_address=HOST:PORT, --num_processes and"):
         processes.start()
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="no other C library keeps as much")
+def test_freed_memory_goes_back_to_the_system():
+    def resident():
+        return resource.getpagesize() * int(
+            pathlib.Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+        )
+
+    taken = [b"x" * size for size in [4000] * 25_000]
+    last = taken.pop()  # lies at the end, so that the rest stays with the C library
+    del taken
+    before = resident()
+    processes.return_freed_memory()
+    assert resident() < before - 50e6
+    assert last

@@ -194,13 +194,13 @@ def _outputs(products: jax.Array, grid: tuple[int, ...], taps: Triple) -> jax.Ar
 def _big_points(grid: jax.Array, taps: Triple, strides: Triple) -> jax.Array:
     """`[B, T, H, W, C_big]`, in whole blocks, to `[P, tiles, strides * C_big]`."""
     batch, *sides, channels = grid.shape
-    tiles, before = [], batch
+    tiles, before = [], 1
     for side, b, s in zip(sides, taps, strides, strict=True):
-        grid = _axis_points(grid.reshape(before, side // s, -1), b)
-        tiles.append(grid.shape[2])
-        before = math.prod(grid.shape[:3]) * s
-    grid = grid.reshape(-1, batch, *blocks.interleave(tiles, strides), channels)
-    grid = grid.transpose(0, 1, 2, 4, 6, 3, 5, 7, 8)
+        grid = _axis_points(grid.reshape(batch, before, side // s, -1), b)
+        tiles.append(grid.shape[3])
+        before = math.prod(grid.shape[1:4]) * s
+    grid = grid.reshape(batch, -1, *blocks.interleave(tiles, strides), channels)
+    grid = grid.transpose(1, 0, 2, 4, 6, 3, 5, 7, 8)
     return grid.reshape(grid.shape[0], batch * math.prod(tiles), -1)
 
 
@@ -212,43 +212,44 @@ def _from_big_points(
     tiles = blocks.count(sides, _tile(taps))
     channels = products.shape[-1] // math.prod(strides)
     grid = products.reshape(-1, batch, *tiles, *strides, channels)
-    grid = grid.transpose(0, 1, 2, 5, 3, 6, 4, 7, 8)
+    grid = grid.transpose(1, 0, 2, 5, 3, 6, 4, 7, 8)
     after = channels
     for n, b, s in zip(tiles[::-1], taps[::-1], strides[::-1], strict=True):
-        grid = _from_axis_points(grid.reshape(len(_BIG[b]), -1, n, s * after), b)
-        after = math.prod(grid.shape[1:])
+        grid = _from_axis_points(grid.reshape(batch, len(_BIG[b]), -1, n, s * after), b)
+        after = math.prod(grid.shape[2:])
     whole = [(n + b - 1) * s for n, b, s in zip(sides, taps, strides, strict=True)]
     return grid.reshape(batch, *whole, channels)
 
 
+# The batch stays an axis of its own, in front: within another, a sharded one would be gathered.
 def _axis_points(grid: jax.Array, taps: int) -> jax.Array:
-    """`[L, blocks, R]` to `[P, L, tiles, R]`."""
+    """`[B, L, blocks, R]` to `[B, P, L, tiles, R]`."""
     matrix, step = _BIG[taps], _SMALL[taps].shape[1]
     width = matrix.shape[1]
-    last = grid.shape[1] - width
-    seen = [grid[:, at : at + last + 1 : step] for at in range(width)]
-    return jnp.stack([_combine(point, seen) for point in matrix])
+    last = grid.shape[2] - width
+    seen = [grid[:, :, at : at + last + 1 : step] for at in range(width)]
+    return jnp.stack([_combine(point, seen) for point in matrix], axis=1)
 
 
 def _from_axis_points(products: jax.Array, taps: int) -> jax.Array:
     """The adjoint of `_axis_points`, written out: XLA's own takes twice the memory."""
     matrix, step = _BIG[taps], _SMALL[taps].shape[1]
-    width, tiles = matrix.shape[1], products.shape[2]
+    width, tiles = matrix.shape[1], products.shape[3]
+    points = [products[:, point] for point in range(len(matrix))]
     beyond = blocks.count((width,), (step,))[0] - 1
     phases = []
     for phase in range(step):
-        phases.append(
-            sum(
-                jnp.pad(_combine(matrix[:, at], products), ((0, 0), (k, beyond - k), (0, 0)))
-                for k, at in enumerate(range(phase, width, step))
-            )
+        shifted = (
+            jnp.pad(_combine(matrix[:, at], points), ((0, 0), (0, 0), (k, beyond - k), (0, 0)))
+            for k, at in enumerate(range(phase, width, step))
         )
-    grid = jnp.stack(phases, axis=2)
-    grid = grid.reshape(grid.shape[0], -1, grid.shape[3])
-    return grid[:, : step * (tiles - 1) + width]
+        phases.append(sum(shifted))
+    grid = jnp.stack(phases, axis=3)
+    grid = grid.reshape(*grid.shape[:2], -1, grid.shape[4])
+    return grid[:, :, : step * (tiles - 1) + width]
 
 
-def _combine(coefficients: np.ndarray, terms) -> jax.Array:
+def _combine(coefficients: np.ndarray, terms: list[jax.Array]) -> jax.Array:
     return sum(float(c) * term for c, term in zip(coefficients, terms, strict=True) if c)
 
 
