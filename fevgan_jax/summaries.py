@@ -1,8 +1,10 @@
-"""A run's numbers, pictures and videos; the only file that knows TensorBoard.
+"""A run's numbers, pictures and videos, for TensorBoard and for programs.
 
 Numbers go to TensorBoard and to `metrics.jsonl`, whose lines a CPU run repeats exactly.
 """
 
+import contextlib
+import functools
 import json
 import math
 import os
@@ -11,36 +13,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from clu import metric_writers
-from clu.metric_writers import AsyncWriter, SummaryWriter
-from tensorboard.plugins.image.metadata import create_summary_metadata
 
-from fevgan_jax import media
 from fevgan_jax.disk import full_disk_is_bad_input
 from fevgan_jax.files import write_atomic
-
-VIDEO_SCALE = 2
-"""Videos are shown enlarged: 64 pixels are a thumbnail on today's screens."""
-
-
-class _AnimatedWriter(SummaryWriter):
-    """Writes videos as animated GIFs.
-
-    Forced: clu's own drops videos without a word, and TensorBoard has no video panel. Its image
-    panel hands the browser the stored bytes as they are, so a GIF there plays.
-    """
-
-    def write_videos(self, step: int, videos: Mapping[str, np.ndarray]) -> None:
-        metadata = create_summary_metadata(display_name=None, description=None)
-        for name, frames in videos.items():
-            height, width = (VIDEO_SCALE * pixels for pixels in frames.shape[1:3])
-            # An image summary is its width, its height and its encoded pictures.
-            value = [
-                str(width).encode(),
-                str(height).encode(),
-                media.gif(frames, scale=VIDEO_SCALE),
-            ]
-            self.write_summaries(step, {name: np.array(value, object)}, {name: metadata})
 
 
 class Summaries:
@@ -50,7 +25,7 @@ class Summaries:
     """
 
     def __init__(self, workdir: str | os.PathLike, is_writer: bool = True):
-        """Opens the run's event file and its `metrics.jsonl`.
+        """Makes the run's folder; its event file begins with the first write.
 
         Args:
           workdir: the run's folder, made when it is missing.
@@ -58,11 +33,19 @@ class Summaries:
         """
         self.metrics_path = pathlib.Path(workdir) / "metrics.jsonl"
         self._is_writer = is_writer
-        self._tensorboard = metric_writers.MultiWriter([])
+        self._on_exit = contextlib.ExitStack()
         if is_writer:
             self.metrics_path.parent.mkdir(parents=True, exist_ok=True)
-            with full_disk_is_bad_input(workdir):
-                self._tensorboard = AsyncWriter(_AnimatedWriter(os.fspath(workdir)))
+
+    @functools.cached_property
+    def _tensorboard(self):
+        from fevgan_jax import event_file  # TensorFlow's import waits until it is wanted
+
+        workdir = self.metrics_path.parent
+        with full_disk_is_bad_input(workdir):
+            writer = event_file.open_writer(workdir, self._is_writer)
+        self._on_exit.callback(writer.close)
+        return writer
 
     def __enter__(self) -> "Summaries":
         return self
@@ -70,7 +53,7 @@ class Summaries:
     def __exit__(self, *exception: object) -> None:
         # The event file is written in the background: its errors come out here at the latest.
         with full_disk_is_bad_input(self.metrics_path.parent):
-            self._tensorboard.close()
+            self._on_exit.close()
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Writes numbers that belong to the run: losses, metrics; no timings.

@@ -8,7 +8,7 @@ import ml_collections
 import numpy as np
 import tqdm
 from absl import logging
-from clu import parameter_overview, periodic_actions
+from clu import parameter_overview
 from jax.experimental import multihost_utils
 
 from fevgan_jax import media, processes, recognizers, released, sharding, trained
@@ -81,15 +81,12 @@ def train(
             state = init(frozen)
             if config.initial_weights:
                 state = jax.device_put(released.start_from(config, state), everywhere)
-            summaries.hparams(plain(config), _overview(state))
+            overview = _overview(state)
         else:
             state = trained.restore(checkpoints, config, networks, frozen, hashes, mesh)
             logging.info("Resuming after step %d.", int(state.step))
         start = int(state.step)
         summaries.cut_back(start)
-        progress = periodic_actions.ReportProgress(
-            num_train_steps=config.num_steps, every_steps=None, every_secs=20
-        )
         batches = pipeline.train_batches(
             source,
             batch_size=config.batch_size,
@@ -106,6 +103,11 @@ def train(
             if step == start + 1:
                 train_step = compile_train_step(config, networks, mesh, state, frozen, batch)
             state = train_step(state, frozen, batch)
+            if step == start + 1:
+                # Both bring TensorFlow, whose import takes 3 s: here they pass while the step runs.
+                progress = _progress(config.num_steps)
+                if start == 0:
+                    summaries.hparams(plain(config), overview)
             progress(step)
             last = step == config.num_steps
             if step % config.log_every == 0 or last:
@@ -128,6 +130,14 @@ def train(
                 raise Preempted(f"saved step {step}")
         checkpoints.wait()
     return state
+
+
+def _progress(num_steps: int):
+    from clu import periodic_actions
+
+    return periodic_actions.ReportProgress(
+        num_train_steps=num_steps, every_steps=None, every_secs=20
+    )
 
 
 class _Timetable:

@@ -11,7 +11,8 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 from tensorboard.util import img_mime_type_detector
 from tensorboard.util.tensor_util import make_ndarray
 
-from fevgan_jax.summaries import VIDEO_SCALE, Summaries
+from fevgan_jax.event_file import VIDEO_SCALE
+from fevgan_jax.summaries import Summaries
 
 
 def _written(workdir):

@@ -20,6 +20,7 @@ strides and padding are those of `fevgan_jax.models.convolutions`.
 
 import functools
 import math
+import operator
 
 import jax
 import jax.numpy as jnp
@@ -239,18 +240,23 @@ def _from_axis_points(products: jax.Array, taps: int) -> jax.Array:
     beyond = blocks.count((width,), (step,))[0] - 1
     phases = []
     for phase in range(step):
-        shifted = (
+        shifted = [
             jnp.pad(_combine(matrix[:, at], points), ((0, 0), (0, 0), (k, beyond - k), (0, 0)))
             for k, at in enumerate(range(phase, width, step))
-        )
-        phases.append(sum(shifted))
+        ]
+        phases.append(functools.reduce(operator.add, shifted))
     grid = jnp.stack(phases, axis=3)
     grid = grid.reshape(*grid.shape[:2], -1, grid.shape[4])
     return grid[:, :, : step * (tiles - 1) + width]
 
 
-def _combine(coefficients: np.ndarray, terms: list[jax.Array]) -> jax.Array:
-    return sum(float(c) * term for c, term in zip(coefficients, terms, strict=True) if c)
+def _combine(signs: np.ndarray, terms: list[jax.Array]) -> jax.Array:
+    """The sum of some terms: 1 adds, -1 subtracts, 0 leaves out."""
+    plus = [term for sign, term in zip(signs, terms, strict=True) if sign > 0]
+    minus = [term for sign, term in zip(signs, terms, strict=True) if sign < 0]
+    if not plus:
+        plus = [-minus.pop()]
+    return functools.reduce(operator.sub, minus, functools.reduce(operator.add, plus))
 
 
 def _part(
