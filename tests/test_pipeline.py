@@ -1,5 +1,7 @@
 import itertools
 import pathlib
+import subprocess
+import sys
 
 import jax
 import numpy as np
@@ -184,3 +186,12 @@ def test_a_set_without_its_description_is_broken(tmp_path):
     (tmp_path / "tiny_clips/demo/1.0.0/features.json").unlink()
     with pytest.raises(UserError, match=rf"{tmp_path}/tiny_clips/demo/1.0.0"):
         pipeline.open_source(tmp_path, "tiny_clips/demo", "train")
+
+
+def test_training_reads_clips_without_tensorflow(data_dir):
+    program = (
+        "import sys; from fevgan_jax import train; from fevgan_jax.data import pipeline; "
+        "pipeline.open_source(sys.argv[1], 'tiny_clips/demo', 'train')[0]; "
+        "sys.exit('tensorflow' in sys.modules)"  # its import takes 3 s
+    )
+    subprocess.run([sys.executable, "-c", program, str(data_dir)], check=True)

@@ -9,7 +9,13 @@ import pytest
 from fevgan_jax import losses, recognizers, sharding
 from fevgan_jax.configs import base, demo
 from fevgan_jax.state import sampling_variables
-from fevgan_jax.step import make_sample_step, make_train_step, to_pixels, to_signed
+from fevgan_jax.step import (
+    compile_train_step,
+    make_sample_step,
+    make_train_step,
+    to_pixels,
+    to_signed,
+)
 from tests import experiments
 
 
@@ -232,3 +238,17 @@ def test_every_term_of_the_base_config_is_known():
     config = base.get_config()
     assert set(config.generator_loss) <= set(losses.GENERATOR_LOSSES)
     assert set(config.discriminator_loss) <= set(losses.DISCRIMINATOR_LOSSES)
+
+
+def test_a_compiled_step_is_sharded_and_takes_over_its_state(experiment):
+    config, networks, state = experiment
+    mesh = sharding.make_mesh()
+    step = compile_train_step(config, networks, mesh, state, {}, experiments.random_batch(8))
+    (of_state, _, of_batch), _ = step.input_shardings
+    for leaf in jax.tree.leaves(of_state):
+        assert leaf.is_fully_replicated
+    for leaf in jax.tree.leaves(of_batch):
+        assert leaf.is_equivalent_to(sharding.batch_sharding(mesh), 1)
+    trained = (state.generator, state.discriminator)
+    size = sum(leaf.nbytes for leaf in jax.tree.leaves(trained))
+    assert step.memory_analysis().alias_size_in_bytes >= size

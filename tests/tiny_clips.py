@@ -3,6 +3,8 @@
 import numpy as np
 import tensorflow_datasets as tfds
 
+from fevgan_jax.tfds_builders import features
+
 FRAMES, SIZE = 4, 16
 CLASSES = ("anger", "happiness")
 SUBJECTS = 5
@@ -16,18 +18,7 @@ class TinyClips(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     def _info(self):
         return tfds.core.DatasetInfo(
-            builder=self,
-            features=tfds.features.FeaturesDict(
-                {
-                    "video": tfds.features.Video(shape=(FRAMES, SIZE, SIZE, 3)),
-                    "mask": tfds.features.Video(shape=(FRAMES, SIZE, SIZE, 1)),
-                    "landmarks": tfds.features.Tensor(shape=(FRAMES, 68, 2), dtype=np.float32),
-                    "label": tfds.features.ClassLabel(names=CLASSES),
-                    "subject": tfds.features.Text(),
-                    "clip": tfds.features.Text(),
-                    "source_frames": tfds.features.Tensor(shape=(FRAMES,), dtype=np.float32),
-                }
-            ),
+            builder=self, features=features.of_clips(FRAMES, SIZE, CLASSES)
         )
 
     def _split_generators(self, dl_manager):

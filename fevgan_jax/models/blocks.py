@@ -19,6 +19,13 @@ def count(size: Triple, strides: Triple) -> Triple:
     return tuple(-(-k // s) for k, s in zip(size, strides, strict=True))
 
 
+def small_sides(sides: Triple, size: Triple, strides: Triple, padding: Triple) -> Triple:
+    """The small grid's sides T, H, W, for a big one's."""
+    return tuple(
+        (n + 2 * p - k) // s + 1 for n, k, s, p in zip(sides, size, strides, padding, strict=True)
+    )
+
+
 def interleave(blocks: Triple, strides: Triple) -> tuple[int, ...]:
     """`(T blocks, T stride, H blocks, ...)`: the sides of a grid or kernel with blocks apart."""
     return tuple(itertools.chain.from_iterable(zip(blocks, strides, strict=True)))

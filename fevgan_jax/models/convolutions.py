@@ -27,7 +27,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from fevgan_jax.models import phases, windows, winograd
+from fevgan_jax.models import blocks, phases, windows, winograd
 
 Triple = tuple[int, int, int]
 Sides = tuple[int, ...]
@@ -159,10 +159,7 @@ def _form(batch: int, sides: Triple, kernel: jax.ShapeDtypeStruct, strides: Trip
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def _down(big: jax.Array, kernel: jax.Array, strides: Triple, padding: Triple) -> jax.Array:
-    sides = tuple(
-        (n + 2 * p - k) // s + 1
-        for n, k, s, p in zip(big.shape[1:4], kernel.shape[:3], strides, padding, strict=True)
-    )
+    sides = blocks.small_sides(big.shape[1:4], kernel.shape[:3], strides, padding)
     return _form(big.shape[0], sides, kernel, strides).down(big, kernel, strides, padding)
 
 

@@ -26,11 +26,8 @@ def down(big: jax.Array, kernel: jax.Array, strides: Triple, padding: Triple) ->
     """
     if kernel.shape[3] < _THIN:
         return _down_by_frames(big, kernel, strides, padding)
-    sides = tuple(
-        (n + 2 * p - k) // s + 1
-        for n, p, k, s in zip(big.shape[1:4], padding, kernel.shape[:3], strides, strict=True)
-    )
     size = kernel.shape[:3]
+    sides = blocks.small_sides(big.shape[1:4], size, strides, padding)
     taps = blocks.count(size, strides)
     kernel = blocks.split_kernel(kernel, strides).transpose(0, 2, 4, 1, 3, 5, 6, 7)
     kernel = kernel.reshape(math.prod(taps), -1, kernel.shape[-1])

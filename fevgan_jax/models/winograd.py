@@ -34,7 +34,7 @@ Triple = tuple[int, int, int]
 _THIN = 32
 """Products that a value must be part of to be worth its sums (choice: measured)."""
 _PART_BYTES = 8 << 20
-"""Most that the big grid's points may take at once (choice: larger ones leave the caches)."""
+"""Most that the big grid's points may take at once (choice: larger ones are slower)."""
 
 _KERNEL = {
     1: np.array([[1]]),
@@ -76,10 +76,7 @@ def down(big: jax.Array, kernel: jax.Array, strides: Triple, padding: Triple) ->
     """From the big grid to the small."""
     size = kernel.shape[:3]
     taps = blocks.count(size, strides)
-    sides = tuple(
-        (n + 2 * p - k) // s + 1
-        for n, p, k, s in zip(big.shape[1:4], padding, size, strides, strict=True)
-    )
+    sides = blocks.small_sides(big.shape[1:4], size, strides, padding)
     grid = blocks.pad(big, sides, size, strides, padding)
     weights = _kernel_points(kernel, taps, strides)
     batch, features = big.shape[0], kernel.shape[4]
