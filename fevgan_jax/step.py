@@ -201,7 +201,8 @@ def compile_train_step(
         in_shardings=(everywhere, everywhere, sharding.batch_sharding(mesh)),
         out_shardings=everywhere,
         donate_argnums=0,
-        # Else XLA orders a CPU's operations for speed alone: no faster, with a fifth more memory.
+        # Else XLA orders a CPU's operations for speed alone: no faster, and `mug` at batch 16 takes
+        # 2.6 GiB of temporaries in place of 1.8.
         compiler_options=(
             {"xla_cpu_scheduler_type": "CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED"} if on_cpu else {}
         ),
