@@ -52,9 +52,10 @@ def generate(
             raise UserError(
                 f"{workdir} knows no expression {name!r}: give one of {', '.join(known)}."
             )
-    image = faces.prepare_photo(photo, model.config.data.clip_shape[1])
     labels = np.array([known.index(name) for name in expressions], np.int32)
-    videos = model.sample(np.broadcast_to(image, (len(labels), *image.shape)), labels, once=True)
+    sample = model.sample_once(len(labels))  # compiles while the face is looked for
+    image = faces.prepare_photo(photo, model.config.data.clip_shape[1])
+    videos = sample(np.broadcast_to(image, (len(labels), *image.shape)), labels)
     return dict(zip(expressions, np.asarray(videos), strict=True))
 
 
@@ -73,6 +74,7 @@ def write_outputs(
     folder, files = pathlib.Path(output_dir), []
     scale = max(1, _SIDE // next(iter(videos.values())).shape[1])
     with ThreadPoolExecutor(os.cpu_count()) as threads:
+        sheet = threads.submit(lambda: media.png(_labelled_strips(videos)))
         gifs = threads.map(lambda frames: media.gif(frames, scale=scale), videos.values())
         movies = [
             threads.submit(media.write_mp4, folder / f"{name}.mp4", frames, scale=scale)
@@ -83,7 +85,7 @@ def write_outputs(
             write_atomic(files[-2], gif)
             movie.result()
     files.append(folder / "strip.png")
-    write_atomic(files[-1], media.png(_labelled_strips(videos)))
+    write_atomic(files[-1], sheet.result())
     return files
 
 

@@ -92,19 +92,21 @@ def write_mp4(
 
     Args:
       path: the file to make or replace; its folder is made when it is missing.
-      frames: uint8 `[T, H, W, 3]`; an odd height or width is padded by its last row or column,
-        because 4:2:0 colour needs even sizes.
+      frames: uint8 `[T, H, W, 3]`; where an odd side would stay odd, its last row or column is
+        doubled, because 4:2:0 colour needs even sizes.
       fps: frames per second.
       scale: whole factor by which the frames are enlarged.
     """
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    frames = enlarge(frames, scale)
-    height, width = frames.shape[1:3]
-    frames = np.pad(frames, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    odd = [side * scale % 2 for side in frames.shape[1:3]]
+    frames = np.pad(frames, ((0, 0), (0, odd[0]), (0, odd[1]), (0, 0)), mode="edge")
     size = f"{frames.shape[2]}x{frames.shape[1]}"
     source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-video_size", size, "-framerate", str(fps)]
-    target = ["-c:v", "libx264", "-crf", "16", "-pix_fmt", "yuv420p", "-movflags", "+faststart"]
+    source += ["-i", "-", "-vf", f"scale=iw*{scale}:ih*{scale}:flags=lanczos+accurate_rnd"]
+    # Choice: twice as fast as the usual preset, and no larger or worse at a quality one higher.
+    target = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "15", "-pix_fmt", "yuv420p"]
+    target += ["-movflags", "+faststart"]
     with (
         full_disk_is_bad_input(path.parent),
         tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as aside,
@@ -113,7 +115,7 @@ def write_mp4(
         ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error"]
         # imageio's own writer would not say that ffmpeg failed.
         done = subprocess.run(
-            [*ffmpeg, *source, "-i", "-", *target, made],
+            [*ffmpeg, *source, *target, made],
             input=frames.tobytes(),
             stderr=subprocess.PIPE,
             check=False,

@@ -55,18 +55,23 @@ def test_enlarging_keeps_the_picture(ramp):
 
 
 @pytest.mark.parametrize(("height", "width"), [(40, 60), (39, 59)])
-def test_mp4_shows_the_video(tmp_path, ramp, height, width):
+@pytest.mark.parametrize("scale", [1, 3, 4])
+def test_mp4_shows_the_video(tmp_path, ramp, height, width, scale):
     frames = media.enlarge(ramp, 2)[:, :height, :width]
     path = tmp_path / "new" / "clip.mp4"
-    media.write_mp4(path, frames, fps=25)
+    media.write_mp4(path, frames, fps=25, scale=scale)
     assert os.listdir(path.parent) == ["clip.mp4"]
     reader = imageio_ffmpeg.read_frames(str(path))
     about = next(reader)
-    shown = np.stack([np.frombuffer(frame, np.uint8).reshape(40, 60, 3) for frame in reader])
     assert about["pix_fmt"].startswith("yuv420p")
     assert about["fps"] == 25
+    wanted = media.enlarge(frames, scale)
+    columns, rows = about["size"]
+    assert (rows - wanted.shape[1], columns - wanted.shape[2]) in [(0, 0), (scale, scale)]
+    shown = np.stack([np.frombuffer(frame, np.uint8).reshape(rows, columns, 3) for frame in reader])
+    shown = shown[:, : wanted.shape[1], : wanted.shape[2]]
     assert len(shown) == 5
-    assert np.abs(shown[:, :height, :width].astype(int) - frames).mean() < 8
+    assert np.abs(shown.astype(int) - wanted).mean() < 8
 
 
 def test_a_failed_mp4_leaves_nothing(tmp_path, ramp, monkeypatch):

@@ -157,7 +157,10 @@ def _form(batch: int, sides: Triple, kernel: jax.ShapeDtypeStruct, strides: Trip
     return phases
 
 
+# Each direction is jitted, so that layers of the same shapes are traced once for all: the
+# discriminator's two passes, and a frozen net's blocks.
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+@functools.partial(jax.jit, static_argnums=(2, 3))
 def _down(big: jax.Array, kernel: jax.Array, strides: Triple, padding: Triple) -> jax.Array:
     sides = blocks.small_sides(big.shape[1:4], kernel.shape[:3], strides, padding)
     return _form(big.shape[0], sides, kernel, strides).down(big, kernel, strides, padding)
@@ -188,6 +191,7 @@ def _up_to_whole(small: jax.Array, kernel: jax.Array, strides: Triple, padding: 
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
+@functools.partial(jax.jit, static_argnums=(2, 3, 4))
 def _up(
     small: jax.Array, kernel: jax.Array, strides: Triple, padding: Triple, sides: Triple
 ) -> jax.Array:
@@ -211,6 +215,7 @@ def _up_backward(strides, padding, sides, saved, big):
 _up.defvjp(_up_forward, _up_backward)
 
 
+@functools.partial(jax.jit, static_argnums=(3, 4))
 def _kernel_gradient(
     big: jax.Array, small: jax.Array, kernel: jax.Array, strides: Triple, padding: Triple
 ) -> jax.Array:
