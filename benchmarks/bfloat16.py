@@ -1,71 +1,107 @@
-"""How far bfloat16 carries training from float32: `python benchmarks/bfloat16.py --folder=/big`.
+"""How far bfloat16 carries the losses: `python benchmarks/bfloat16.py --config=demo`.
 
-Trains a narrow FEV-GAN on `synthetic_faces/tiny` twice from one seed, in float32 and with
-`compute_dtype` bfloat16, and for comparison once more in float32 from parameters that were moved by
-their last bit. Prints one JSON object: by loss term, how far the means of these two lie from those
-of the first, relative, over all steps and over the last quarter.
+Trains in float32, and from every state takes the same step with `compute_dtype` bfloat16 too: what
+rounding does to a step's losses. Beside it run a training in bfloat16 alone, and for comparison one
+in float32 from parameters that were moved by their last bit: what a whole training makes of
+rounding. All see the same batches, of `config.data.dataset`, which is prepared for it. Prints one
+JSON object of relative differences from the first training's losses, by term: of single steps, and
+of the means over all steps and over the last quarter.
 """
 
-import argparse
-import contextlib
 import json
-import os
 import pathlib
-import statistics
 import sys
 import tempfile
+from collections.abc import Iterator
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
 
+import jax
+import ml_collections
+import numpy as np
 import rounding
+import tqdm
+from absl import flags
 
+from fevgan_jax import cli, config_flag, recognizers, sharding
+from fevgan_jax.data import pipeline
 from fevgan_jax.prepare import prepare
-from fevgan_jax.train import train
-from tests import narrow_config
+from fevgan_jax.state import build_networks, frozen_encoders, init_state
+from fevgan_jax.step import make_metrics, make_train_step
 
 
-def compare(folder: pathlib.Path, num_steps: int) -> dict[str, dict[str, dict[str, float]]]:
-    """Trains the three ways in `folder`."""
-    prepare("synthetic_faces/tiny", str(folder))
-    config = narrow_config.get_config()
-    config.data.data_dir = str(folder)
-    config.num_steps = config.checkpoint_every = config.sample_every = num_steps
-    runs = {
-        "float32": ("float32", contextlib.nullcontext()),
-        "bfloat16": ("bfloat16", contextlib.nullcontext()),
-        "float32 moved by a bit": ("float32", rounding.moved_by_a_bit()),
+def compare(config: ml_collections.ConfigDict, num_steps: int) -> dict[str, dict[str, float]]:
+    """Trains the four ways on the prepared set of `config`."""
+    networks, metrics = build_networks(config), make_metrics(config)
+    mesh = sharding.make_mesh(jax.devices()[:1])
+    frozen, _ = recognizers.load(frozen_encoders(config), None)
+    frozen = jax.device_put(frozen, sharding.replicated(mesh))
+    steps = {}
+    for config.compute_dtype in ("float32", "bfloat16"):
+        steps[config.compute_dtype] = jax.jit(
+            make_train_step(config.copy_and_resolve_references(), networks)
+        )
+    first = jax.jit(
+        lambda frozen: init_state(config, networks, frozen, metrics, config.data.clip_shape),
+        out_shardings=sharding.replicated(mesh),
+    )(frozen)
+    trainings = {
+        "float32": ("float32", first),
+        "bfloat16": ("bfloat16", first),
+        "float32_moved_by_a_bit": ("float32", rounding.larger_by_a_bit(first)),
     }
-    lines = {}
-    for name, (config.compute_dtype, start) in runs.items():
-        with start:
-            train(config.copy_and_resolve_references(), folder / name)
-        text = (folder / name / "metrics.jsonl").read_text()
-        lines[name] = [json.loads(line) for line in text.splitlines()]
-    first = lines.pop("float32")
-    spans = {"all_steps": slice(None), "last_quarter": slice(3 * num_steps // 4, None)}
+    seen = {name: [] for name in ("bfloat16_from_float32", *trainings)}
+    batches = _batches(config, mesh)
+    for _ in tqdm.trange(num_steps, unit="step"):
+        batch = next(batches)
+        aside = steps["bfloat16"](trainings["float32"][1], frozen, batch)
+        seen["bfloat16_from_float32"].append(_losses(aside))
+        for name, (dtype, state) in trainings.items():
+            state = steps[dtype](state, frozen, batch)
+            seen[name].append(_losses(state))
+            trainings[name] = dtype, state.replace(metrics=metrics.empty())
     return {
-        term: {
-            name: {
-                span: round(_difference(own[steps], first[steps], term), 5)
-                for span, steps in spans.items()
-            }
-            for name, own in lines.items()
-        }
-        for term in first[0]
-        if "loss" in term or term.startswith(("generator_", "discriminator_"))
+        term: _differences({name: np.array([of[term] for of in seen[name]]) for name in seen})
+        for term in seen["float32"][0]
     }
 
 
-def _difference(own: list[dict], expected: list[dict], term: str) -> float:
-    own, expected = (statistics.fmean(line[term] for line in each) for each in (own, expected))
-    return abs(own - expected) / abs(expected)
+def _batches(config, mesh) -> Iterator[dict[str, jax.Array]]:
+    data = config.data
+    return pipeline.train_batches(
+        pipeline.open_source(data.data_dir, data.dataset, "train", data.frames),
+        batch_size=config.batch_size,
+        seed=config.seed,
+        start_step=0,
+        mesh=mesh,
+    )
+
+
+def _losses(state) -> dict[str, float]:
+    values = {name: float(value) for name, value in state.metrics.compute().items()}
+    return {name: value for name, value in values.items() if not name.endswith("accuracy")}
+
+
+def _differences(seen: dict[str, np.ndarray]) -> dict[str, float]:
+    expected = seen.pop("float32")
+    single = np.abs(seen["bfloat16_from_float32"] / expected - 1)
+    found = {"single_step_median": np.median(single), "single_step_max": single.max()}
+    for name, values in seen.items():
+        for span, start in (("all_steps", 0), ("last_quarter", 3 * len(expected) // 4)):
+            found[f"{name}/{span}"] = abs(values[start:].mean() / expected[start:].mean() - 1)
+    return {name: round(float(value), 5) for name, value in found.items()}
+
+
+def _main() -> None:
+    config = _CONFIG.value
+    with tempfile.TemporaryDirectory(dir=_FOLDER.value) as config.data.data_dir:
+        prepare(config.data.dataset, config.data.data_dir)
+        found = compare(config, _STEPS.value)
+    print(json.dumps({"steps": _STEPS.value, "relative_difference": found}))
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", default=os.environ.get("TMPDIR"), help="for temporary files")
-    parser.add_argument("--steps", type=int, default=200)
-    asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=asked.folder) as made:
-        found = compare(pathlib.Path(made), asked.steps)
-    print(json.dumps({"steps": asked.steps, "relative_difference": found}))
+    _CONFIG = config_flag.define("config", "the experiment")
+    _STEPS = flags.DEFINE_integer("steps", 200, "how many to compare", lower_bound=4)
+    _FOLDER = flags.DEFINE_string("folder", None, "where to make a temporary folder")
+    cli.run(_main)

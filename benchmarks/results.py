@@ -37,6 +37,7 @@ _ON_A_GPU = (
     "XLA_FLAGS=--xla_gpu_force_conv_nhwc=true "
     "accelerator.py --config=mug --config.compute_dtype=bfloat16",
     "layers.py --config=mug --batch_size=16 --native",
+    "bfloat16.py --config=demo --config.data.dataset=synthetic_faces/tiny",
 )
 
 

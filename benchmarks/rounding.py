@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from fevgan_jax import train
-from fevgan_jax.state import Player
+from fevgan_jax.state import Player, TrainState
 
 
 @contextlib.contextmanager
@@ -17,15 +17,19 @@ def moved_by_a_bit() -> Iterator[None]:
     init_state = train.init_state
 
     def moved(*arguments):
-        state = init_state(*arguments)
-        return state.replace(
-            generator=_larger(state.generator), discriminator=_larger(state.discriminator)
-        )
+        return larger_by_a_bit(init_state(*arguments))
 
     with mock.patch.object(train, "init_state", moved):
         yield
 
 
-def _larger(player: Player) -> Player:
-    params = jax.tree.map(lambda leaf: jnp.nextafter(leaf, jnp.inf), player.params)
-    return player.replace(params=params)
+def larger_by_a_bit(state: TrainState) -> TrainState:
+    """A state whose every parameter is the next larger float."""
+
+    def larger(player: Player) -> Player:
+        params = jax.tree.map(lambda leaf: jnp.nextafter(leaf, jnp.inf), player.params)
+        return player.replace(params=params)
+
+    return state.replace(
+        generator=larger(state.generator), discriminator=larger(state.discriminator)
+    )

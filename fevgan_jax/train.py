@@ -81,7 +81,6 @@ def train(
             state = init(frozen)
             if config.initial_weights:
                 state = jax.device_put(released.start_from(config, state), everywhere)
-            overview = _overview(state)
         else:
             state = trained.restore(checkpoints, config, networks, frozen, hashes, mesh)
             logging.info("Resuming after step %d.", int(state.step))
@@ -102,6 +101,8 @@ def train(
             batch = next(batches)
             if step == start + 1:
                 train_step = compile_train_step(config, networks, mesh, state, frozen, batch)
+                # Only now, for it waits until the starting values are drawn.
+                overview = _overview(state)
             state = train_step(state, frozen, batch)
             if step == start + 1:
                 # Both bring TensorFlow, whose import takes 3 s: here they pass while the step runs.

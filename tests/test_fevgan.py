@@ -93,6 +93,22 @@ def test_everything_is_float32():
         assert {leaf.dtype for leaf in jax.tree.leaves(variables)} == {jnp.dtype("float32")}
 
 
+def test_a_dark_background_computed_in_bfloat16_is_not_flat():
+    generator, discriminator = small_variables()
+    in_bfloat16 = functools.partial(
+        jax.tree.map, lambda x: x.astype(jnp.bfloat16) if x.dtype == jnp.float32 else x
+    )
+    bias = {"bias": jnp.full(3, -4.0)}
+    params = generator["params"] | {"video": generator["params"]["video"] | bias}
+    dark = {"params": in_bfloat16(params), "batch_stats": generator["batch_stats"]}
+    condition = in_bfloat16(make_condition())
+    video = generate(dark, condition, train=False)[0]["video"]
+    assert video.dtype == jnp.float32
+    np.testing.assert_allclose(video, np.tanh(-4.0), atol=1e-4)
+    logits, _ = judge(in_bfloat16(discriminator), in_bfloat16(video), condition, train=False)
+    assert logits["real_fake"].dtype == jnp.float32
+
+
 def test_bias_only_where_no_batch_norm_follows():
     generator, discriminator = (variables["params"] for variables in small_variables())
     norm = {name for name in generator if "norm" in name}

@@ -43,7 +43,8 @@ class Generator(nn.Module):
           train: BatchNorm uses the batch's statistics and moves its averages.
 
         Returns:
-          `video` `[B, 32, 64, 64, 3]` in [-1, 1], two frames of it with `key_frames`.
+          `video` `[B, 32, 64, 64, 3]` in [-1, 1], two frames of it with `key_frames`; float32
+          whatever it was computed in.
         """
         double = _double_sides if self.key_frames else _double
         parts = [_on_code_grid(condition["identity"])] if "identity" in condition else []
@@ -62,7 +63,9 @@ class Generator(nn.Module):
             x = double(features, use_bias=False, name=f"decoder_{i}")(x)
             x = nn.relu(batch_norm(train=train, name=f"decoder_norm_{i}")(x))
         video = double(3, use_bias=True, name="video")(x)
-        return {"video": nn.tanh(video)}  # forced: the range of the photos
+        # forced: the range of the photos. bfloat16 would make all below -0.998 a flat -1, which is
+        # where the background lies.
+        return {"video": nn.tanh(video.astype(jnp.float32))}
 
     def _encode(self, image: jax.Array, train: bool) -> jax.Array:
         x = image
@@ -95,7 +98,7 @@ class Discriminator(nn.Module):
           train: BatchNorm uses the batch's statistics and moves its averages.
 
         Returns:
-          `real_fake` `[B]`, a logit: positive is real.
+          `real_fake` `[B]`, a float32 logit: positive is real.
         """
         first, *rest = self.features
         label = jax.nn.one_hot(condition["label"], self.num_classes, dtype=video.dtype)
@@ -105,7 +108,7 @@ class Discriminator(nn.Module):
         for i, features in enumerate(rest, start=1):
             x = _halve(features, use_bias=False, name=f"layer_{i}")(x)
             x = nn.leaky_relu(batch_norm(train=train, name=f"norm_{i}")(x), SLOPE)
-        logit = Conv(1, (2, 4, 4), name="logit")(x)
+        logit = Conv(1, (2, 4, 4), name="logit")(x).astype(jnp.float32)
         return {"real_fake": logit.reshape(logit.shape[0], -1).mean(axis=-1)}
 
 
