@@ -55,9 +55,18 @@ def start(config, frozen=None):
     return networks, init(frozen or {})
 
 
+def vivid(state):
+    """A state whose generator has larger weights: photo and label show in its videos."""
+    larger = jax.tree.map(lambda x: 5.0 * x, (state.generator.params, state.average["params"]))
+    return state.replace(
+        generator=state.generator.replace(params=larger[0]),
+        average=state.average | {"params": larger[1]},
+    )
+
+
 def untrained_run(config, workdir):
-    """A workdir that holds the first state of a config, as if it had been trained."""
-    _, state = start(config)
+    """A workdir that holds the first state of a config, made vivid, as if it had been trained."""
+    state = vivid(start(config)[1])
     keep_config(config, workdir)
     (workdir / "metrics.jsonl").touch()
     with Checkpoints(workdir) as checkpoints:

@@ -69,6 +69,7 @@ def test_a_crop_makes_all_six_when_none_is_named(run, crop):
     assert {video.shape for video in videos.values()} == {(32, 64, 64, 3)}
     one = generate(run, crop, ["surprise"])
     np.testing.assert_allclose(one["surprise"].astype(int), videos["surprise"], atol=1)
+    assert np.abs(one["surprise"].astype(int) - videos["anger"]).max() > 50
 
 
 def test_an_unknown_expression_names_the_known_ones(run, crop):
