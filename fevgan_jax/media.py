@@ -104,7 +104,7 @@ def write_mp4(
     size = f"{frames.shape[2]}x{frames.shape[1]}"
     source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-video_size", size, "-framerate", str(fps)]
     source += ["-i", "-", "-vf", f"scale=iw*{scale}:ih*{scale}:flags=lanczos+accurate_rnd"]
-    # Choice: twice as fast as the usual preset, and no larger or worse at a quality one higher.
+    # Choice: twice as fast as the usual preset at 16, for a tenth more bytes and 0.3 dB of 43.
     target = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "15", "-pix_fmt", "yuv420p"]
     target += ["-movflags", "+faststart"]
     with (

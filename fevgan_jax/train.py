@@ -101,8 +101,9 @@ def train(
             batch = next(batches)
             if step == start + 1:
                 train_step = compile_train_step(config, networks, mesh, state, frozen, batch)
-                # Only now, for it waits until the starting values are drawn.
-                overview = _overview(state)
+                if start == 0:
+                    # Only now, for it waits until the starting values are drawn.
+                    overview = _overview(state)
             state = train_step(state, frozen, batch)
             if step == start + 1:
                 # Both bring TensorFlow, whose import takes 3 s: here they pass while the step runs.

@@ -53,7 +53,7 @@ class Trained:
         Returns:
           uint8 `[B, T, H, W, C]`, sharded as the faces are.
         """
-        return self._sample(*self._variables, image, label, self.state.key)
+        return self._sample(*self._arguments(image, label))
 
     def sample_once(self, batch_size: int) -> Callable[[Any, Any], jax.Array]:
         """Starts to compile `sample` for a single batch, beside what the caller does next.
@@ -67,24 +67,18 @@ class Trained:
           What `sample` is, for this batch size alone; its first call waits for the compiler.
         """
         _, *frame_shape = self.config.data.clip_shape
-        lowered = self._sample.lower(
-            *self._variables,
-            jax.ShapeDtypeStruct((batch_size, *frame_shape), jnp.uint8),
-            jax.ShapeDtypeStruct((batch_size,), jnp.int32),
-            self.state.key,
-        )
+        image = jax.ShapeDtypeStruct((batch_size, *frame_shape), jnp.uint8)
+        label = jax.ShapeDtypeStruct((batch_size,), jnp.int32)
+        lowered = self._sample.lower(*self._arguments(image, label))
         compiler = ThreadPoolExecutor(1)
         compiling = compiler.submit(
             lowered.compile, compiler_options={"xla_backend_optimization_level": 0}
         )
         compiler.shutdown(wait=False)
-        return lambda image, label: compiling.result()(
-            *self._variables, image, label, self.state.key
-        )
+        return lambda image, label: compiling.result()(*self._arguments(image, label))
 
-    @property
-    def _variables(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        return sampling_variables(self.state), self.frozen
+    def _arguments(self, image: Any, label: Any) -> tuple[Any, ...]:
+        return sampling_variables(self.state), self.frozen, image, label, self.state.key
 
     @functools.cached_property
     def _sample(self):
