@@ -19,7 +19,7 @@ from absl import flags
 from fevgan_jax import cli, config_flag, sharding
 from fevgan_jax.checkpoint import Checkpoints
 from fevgan_jax.state import build_networks, frozen_encoders, init_state
-from fevgan_jax.step import compile_train_step, make_metrics
+from fevgan_jax.step import lower_train_step, make_metrics
 
 _STEPS_BETWEEN_SAVES = 100
 
@@ -33,7 +33,7 @@ def measure(config, batch_size: int, folder: pathlib.Path) -> dict:
     }
     networks, metrics = build_networks(config), make_metrics(config)
     state = jax.jit(lambda: init_state(config, networks, {}, metrics, clip))()
-    step = compile_train_step(config, networks, sharding.make_mesh(), state, {}, batch)
+    step = lower_train_step(config, networks, sharding.make_mesh(), state, {}, batch).compile()
 
     def timed(state):
         start = time.perf_counter()

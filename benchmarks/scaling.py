@@ -25,7 +25,7 @@ from fevgan_jax import recognizers, sharding
 from fevgan_jax.configs import mug
 from fevgan_jax.models import convolutions
 from fevgan_jax.state import build_networks, frozen_encoders, init_state
-from fevgan_jax.step import compile_train_step, make_metrics
+from fevgan_jax.step import lower_train_step, make_metrics
 
 MACHINES = {
     # https://www.nvidia.com/en-us/data-center/h200: 1979 TFLOP/s of bfloat16 with sparsity, half of
@@ -84,7 +84,8 @@ def compile_step(
         name: sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(player.params))
         for name, player in (("generator", state.generator), ("discriminator", state.discriminator))
     }
-    return compile_train_step(config, networks, mesh, state, frozen, batch), parameters
+    lowered = lower_train_step(config, networks, mesh, state, frozen, batch)
+    return lowered.compile(), parameters
 
 
 def table(clip: dict[str, float], step: dict[str, float]) -> str:

@@ -27,9 +27,9 @@ import ml_collections
 import numpy as np
 from absl import flags
 
-from fevgan_jax import cli, config_flag, recognizers, sharding
+from fevgan_jax import cli, config_flag, processes, recognizers, sharding
 from fevgan_jax.state import build_networks, frozen_encoders, init_state, make_condition
-from fevgan_jax.step import compile_train_step, make_metrics
+from fevgan_jax.step import lower_train_step, make_metrics
 
 _MATRIX_SIDE = {"cpu": 4096, "gpu": 16384}
 
@@ -54,9 +54,9 @@ class Ours:
         )(self._frozen)
         mesh = sharding.make_mesh(jax.devices()[:1])
         start = time.perf_counter()
-        self._step = compile_train_step(
-            config, networks, mesh, self._state, self._frozen, self._batch
-        )
+        lowered = lower_train_step(config, networks, mesh, self._state, self._frozen, self._batch)
+        self._step = lowered.compile()
+        processes.return_freed_memory()
         self._compile_seconds = time.perf_counter() - start
 
     def __call__(self) -> None:

@@ -10,7 +10,7 @@ import ml_collections
 import optax
 from clu import metrics as clu_metrics
 
-from fevgan_jax import losses, processes, sharding
+from fevgan_jax import losses, sharding
 from fevgan_jax.optimizers import make_optimizer
 from fevgan_jax.state import Networks, Player, TrainState, make_condition
 
@@ -176,15 +176,15 @@ def make_train_step(
     return train_step
 
 
-def compile_train_step(
+def lower_train_step(
     config: ml_collections.ConfigDict,
     networks: Networks,
     mesh: jax.sharding.Mesh,
     state: TrainState,
     frozen: dict[str, Any],
     batch: Batch,
-) -> jax.stages.Compiled:
-    """Compiles the training step for a mesh: the state is on every device, and donated.
+) -> jax.stages.Lowered:
+    """Lowers the training step for a mesh: the state is on every device, and donated.
 
     Args:
       config: the experiment.
@@ -207,9 +207,7 @@ def compile_train_step(
             {"xla_cpu_scheduler_type": "CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED"} if on_cpu else {}
         ),
     )
-    compiled = step.lower(state, frozen, batch).compile()
-    processes.return_freed_memory()
-    return compiled
+    return step.lower(state, frozen, batch)
 
 
 def make_sample_step(

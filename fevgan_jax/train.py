@@ -2,6 +2,7 @@
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import ml_collections
@@ -23,7 +24,7 @@ from fevgan_jax.state import (
     make_condition,
     sampling_variables,
 )
-from fevgan_jax.step import compile_train_step, make_metrics, make_sample_step, to_signed
+from fevgan_jax.step import lower_train_step, make_metrics, make_sample_step, to_signed
 from fevgan_jax.summaries import Summaries
 from fevgan_jax.workdir import keep_config, plain
 
@@ -62,12 +63,6 @@ def train(
     metrics = make_metrics(config)
     everywhere = sharding.replicated(mesh)
     frozen = jax.device_put(frozen, everywhere)
-    init = jax.jit(
-        lambda frozen: init_state(config, networks, frozen, metrics, config.data.clip_shape),
-        out_shardings=everywhere,
-        # Compiling the random draws took 23 s with LLVM's optimisations and 3.5 s without.
-        compiler_options={"xla_backend_optimization_level": 0},
-    )
     no_metrics = jax.jit(metrics.empty, out_shardings=everywhere)
     samples = _Samples(config, networks, frozen)
     encode_once = config.encode_once and config.model.identity_encoder
@@ -76,35 +71,45 @@ def train(
         Checkpoints(workdir) as checkpoints,
         Summaries(workdir, is_writer=processes.is_main()) as summaries,
         processes.Preemption() as preemption,
+        ThreadPoolExecutor(1) as beside,
     ):
         if checkpoints.latest_step is None:
-            state = init(frozen)
-            if config.initial_weights:
-                state = jax.device_put(released.start_from(config, state), everywhere)
+            start = 0
+            draw = _lower_init(config, networks, frozen, everywhere)
+            state, draw = draw.out_info, beside.submit(draw.compile)
         else:
             state = trained.restore(checkpoints, config, networks, frozen, hashes, mesh)
-            logging.info("Resuming after step %d.", int(state.step))
-        start = int(state.step)
+            start = int(state.step)
+            logging.info("Resuming after step %d.", start)
+            if start >= config.num_steps:
+                return state
         summaries.cut_back(start)
+        photos = _encode_photos(config, frozen, source) if encode_once else {}
+        shapes = pipeline.batch_shapes(source, config.batch_size, photos)
+        lowered = lower_train_step(config, networks, mesh, state, frozen, shapes)
+        # Not until now: readers would hold up the tracing, which needs the interpreter.
         batches = pipeline.train_batches(
             source,
             batch_size=config.batch_size,
             seed=config.seed,
             start_step=start,
             mesh=mesh,
-            rows_by_clip=_encode_photos(config, frozen, source) if encode_once else {},
+            rows_by_clip=photos,
             keep_on_device=data.on_device,
         )
+        if start == 0:
+            state = draw.result()(frozen)
+            if config.initial_weights:
+                state = jax.device_put(released.start_from(config, state), everywhere)
+        train_step = lowered.compile()
+        processes.return_freed_memory()
+        if start == 0:
+            # Not until now: it waits for the starting values.
+            overview = _overview(state)
         timetable = _Timetable(config)
         logged, clock = start, time.perf_counter()
         for step in range(start + 1, config.num_steps + 1):
-            batch = next(batches)
-            if step == start + 1:
-                train_step = compile_train_step(config, networks, mesh, state, frozen, batch)
-                if start == 0:
-                    # Only now, for it waits until the starting values are drawn.
-                    overview = _overview(state)
-            state = train_step(state, frozen, batch)
+            state = train_step(state, frozen, next(batches))
             if step == start + 1:
                 # Both bring TensorFlow, whose import takes 3 s: here they pass while the step runs.
                 progress = _progress(config.num_steps)
@@ -132,6 +137,17 @@ def train(
                 raise Preempted(f"saved step {step}")
         checkpoints.wait()
     return state
+
+
+def _lower_init(config, networks, frozen, everywhere) -> jax.stages.Lowered:
+    """Lowers `init_state` as a function of the frozen nets."""
+    metrics, clip_shape = make_metrics(config), config.data.clip_shape
+    return jax.jit(
+        lambda frozen: init_state(config, networks, frozen, metrics, clip_shape),
+        out_shardings=everywhere,
+        # Compiling the random draws took 23 s with LLVM's optimisations and 3.5 s without.
+        compiler_options={"xla_backend_optimization_level": 0},
+    ).lower(frozen)
 
 
 def _progress(num_steps: int):

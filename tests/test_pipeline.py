@@ -90,6 +90,15 @@ def test_rows_by_clip_join_the_clip_they_belong_to(source):
         assert batch["identity"][:, 0].astype(int).tolist() == _numbers([batch])[0]
 
 
+def test_shapes_of_batches_are_known_before_they_are_read(source):
+    own = {"identity": np.zeros((CLIPS, 4, 4, 7), np.float32)}
+    (batch,) = _batches(source, 1, rows_by_clip=own)
+    shapes = pipeline.batch_shapes(source, 8, own)
+    assert {name: (array.shape, array.dtype) for name, array in batch.items()} == {
+        name: (array.shape, array.dtype) for name, array in shapes.items()
+    }
+
+
 def test_a_batch_is_a_function_of_seed_and_step(source):
     whole = _numbers(_batches(source, 6))
     assert _numbers(_batches(source, 6)) == whole
@@ -124,7 +133,7 @@ def test_a_small_set_is_decoded_once(source, monkeypatch):
     monkeypatch.setattr(
         pipeline,
         "_read_arrays",
-        lambda source, index: read.append(index) or original(source, index),
+        lambda source, index, *rows: read.append(index) or original(source, index, *rows),
     )
     kept = _numbers(_batches(source, 6, cache_bytes=10**9))
     assert len(read) <= 2 * CLIPS

@@ -10,7 +10,7 @@ from fevgan_jax import losses, recognizers, sharding
 from fevgan_jax.configs import base, demo
 from fevgan_jax.state import sampling_variables
 from fevgan_jax.step import (
-    compile_train_step,
+    lower_train_step,
     make_sample_step,
     make_train_step,
     to_pixels,
@@ -243,7 +243,8 @@ def test_every_term_of_the_base_config_is_known():
 def test_a_compiled_step_is_sharded_and_takes_over_its_state(experiment):
     config, networks, state = experiment
     mesh = sharding.make_mesh()
-    step = compile_train_step(config, networks, mesh, state, {}, experiments.random_batch(8))
+    batch = experiments.random_batch(8)
+    step = lower_train_step(config, networks, mesh, state, {}, batch).compile()
     (of_state, _, of_batch), _ = step.input_shardings
     for leaf in jax.tree.leaves(of_state):
         assert leaf.is_fully_replicated

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from fevgan_jax import recognizers, trained
+from fevgan_jax import train as training
 from fevgan_jax.configs import demo_warmup
 from fevgan_jax.data import pipeline
 from fevgan_jax.errors import UserError
 from fevgan_jax.step import to_signed
-from fevgan_jax.train import _encode_photos, train
 from tests import experiments
 
 
@@ -25,7 +25,7 @@ def run(tiny_data, tmp_path_factory):
     config.num_steps, config.num_samples = 1, 2
     config.encode_once = True  # without E_id there is nothing to encode
     workdir = tmp_path_factory.mktemp("run")
-    train(config, workdir)
+    training.train(config, workdir)
     return config, workdir
 
 
@@ -51,19 +51,27 @@ def test_a_workdir_alone_is_enough_to_sample(run):
         assert np.abs(np.asarray(other, np.int32) - video).max() > 50
 
 
+def test_a_finished_run_is_left_as_it_is_and_compiles_nothing(run, monkeypatch):
+    config, workdir = run
+    before = lines(workdir)
+    monkeypatch.setattr(training, "lower_train_step", None)
+    assert int(training.train(config, workdir).step) == config.num_steps
+    assert lines(workdir) == before
+
+
 def test_a_workdir_of_another_model_is_refused(run):
     config, workdir = run
     config = config.copy_and_resolve_references()
     config.model.generator.decoder_features = (4, 4, 4, 4)
     with pytest.raises(UserError, match="another experiment"):
-        train(config, workdir)
+        training.train(config, workdir)
 
 
 def test_a_batch_that_does_not_divide_is_refused_before_anything_is_written(run, tmp_path):
     config = run[0].copy_and_resolve_references()
     config.batch_size = 7
     with pytest.raises(UserError, match="batch_size=7"):
-        train(config, tmp_path / "new")
+        training.train(config, tmp_path / "new")
     assert not os.path.exists(tmp_path / "new")
 
 
@@ -72,7 +80,7 @@ def test_a_run_stops_with_the_name_of_the_step_that_failed(run, tmp_path):
     config.generator_optimizer.learning_rate = float("inf")
     config.num_steps, config.log_every = 4, 4
     with pytest.raises(FloatingPointError, match="at step 2"):
-        train(config, tmp_path)
+        training.train(config, tmp_path)
     assert not lines(tmp_path)
 
 
@@ -87,7 +95,7 @@ def test_photos_are_encoded_in_the_order_of_the_clips(tiny_data, random_nets):
     config = demo_warmup.get_config()
     frozen, _ = recognizers.load([config.model.identity_encoder], None)
     source = pipeline.open_source(tiny_data, "synthetic_faces/tiny", "train")
-    encoded = _encode_photos(config, frozen, source)["identity"]
+    encoded = training._encode_photos(config, frozen, source)["identity"]
     assert len(encoded) == len(source) == 48  # more than one batch, and the last is not full
     for index in (0, 32, 47):
         photo = to_signed(source[index]["video"][:1])

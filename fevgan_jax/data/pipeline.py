@@ -150,6 +150,16 @@ def open_source(data_dir: str, dataset: str, split: str, frames: tuple[int, ...]
     return source
 
 
+def batch_shapes(
+    source: Source, batch_size: int, rows_by_clip: Mapping[str, np.ndarray] | None = None
+) -> dict[str, jax.ShapeDtypeStruct]:
+    """What `train_batches` gives for these arguments, as shapes."""
+    return {
+        name: jax.ShapeDtypeStruct((batch_size, *array.shape), array.dtype)
+        for name, array in _read_arrays(source, 0, rows_by_clip).items()
+    }
+
+
 def train_batches(
     source: Source,
     *,
@@ -162,7 +172,7 @@ def train_batches(
     prefetch: int = 2,
     cache_bytes: int = 2**31,
 ) -> Iterator[dict[str, jax.Array]]:
-    """Endless shuffled batches; the one of step s is a pure function of `seed` and s.
+    """Endless shuffled batches, read ahead; the one of step s is a pure function of `seed` and s.
 
     So a resumed run needs no saved position, and a run sees the same rows in the same places on
     any number of devices and processes.
@@ -185,11 +195,9 @@ def train_batches(
     """
     rows = sharding.local_rows(batch_size, mesh)
     shuffled = grain.MapDataset.range(len(source)).seed(seed).shuffle().repeat()
-    joined = rows_by_clip or {}
 
     def read(index: int) -> dict[str, np.ndarray]:
-        clip = _read_arrays(source, index)
-        return clip | {name: values[index] for name, values in joined.items()}
+        return _read_arrays(source, index, rows_by_clip)
 
     def number_of(step: int, row: int) -> int:
         return shuffled[step * batch_size + row]
@@ -219,7 +227,9 @@ def train_batches(
         .to_iter_dataset(grain.ReadOptions(_READ_THREADS, max(prefetch, _READ_THREADS)))
         .map(lambda batch: sharding.to_global(batch, mesh))
     )
-    return iter(ThreadPrefetchIterDataset(batches, prefetch_buffer_size=prefetch))
+    ahead = iter(ThreadPrefetchIterDataset(batches, prefetch_buffer_size=prefetch))
+    ahead.start_prefetch()
+    return ahead
 
 
 class EvalBatch(NamedTuple):
@@ -266,9 +276,12 @@ def eval_batches(source: Source, *, batch_size: int, mesh: Mesh) -> Iterator[Eva
         )
 
 
-def _read_arrays(source: Source, index: int) -> dict[str, np.ndarray]:
+def _read_arrays(
+    source: Source, index: int, rows_by_clip: Mapping[str, np.ndarray] | None = None
+) -> dict[str, np.ndarray]:
     clip = source[index]
-    return {name: clip[name] for name in ARRAYS}
+    joined = {name: rows[index] for name, rows in (rows_by_clip or {}).items()}
+    return {name: clip[name] for name in ARRAYS} | joined
 
 
 def _first_line(error: Exception) -> str:

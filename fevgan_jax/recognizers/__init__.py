@@ -81,9 +81,13 @@ def load(
 def shapes(name: str, features: str) -> dict[str, Any]:
     """The parameters that a net needs for these features, as shapes."""
     net = module(name)
-    image = jnp.zeros((1, 64, 64, 3))
     init = net.Network(features=features).init
-    return jax.eval_shape(lambda: init(jax.random.key(0), net.preprocess(image)))["params"]
+
+    def params() -> dict[str, Any]:
+        image = jnp.zeros((1, 64, 64, 3))
+        return init(jax.random.key(0), net.preprocess(image))["params"]
+
+    return jax.eval_shape(params)
 
 
 def install(
