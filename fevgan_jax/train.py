@@ -2,7 +2,7 @@
 
 import os
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import jax
 import ml_collections
@@ -75,8 +75,6 @@ def train(
     ):
         if checkpoints.latest_step is None:
             start = 0
-            draw = _lower_init(config, networks, frozen, everywhere)
-            state, draw = draw.out_info, beside.submit(draw.compile)
         else:
             state = trained.restore(checkpoints, config, networks, frozen, hashes, mesh)
             start = int(state.step)
@@ -86,7 +84,13 @@ def train(
         summaries.cut_back(start)
         photos = _encode_photos(config, frozen, source) if encode_once else {}
         shapes = pipeline.batch_shapes(source, config.batch_size, photos)
+        if start == 0:
+            state, drawing = _draw(config, networks, frozen, everywhere, beside)
         lowered = lower_train_step(config, networks, mesh, state, frozen, shapes)
+        if start == 0:
+            state = drawing.result()
+            if config.initial_weights:
+                state = jax.device_put(released.start_from(config, state), everywhere)
         # Not until now: readers would hold up the tracing, which needs the interpreter.
         batches = pipeline.train_batches(
             source,
@@ -97,10 +101,6 @@ def train(
             rows_by_clip=photos,
             keep_on_device=data.on_device,
         )
-        if start == 0:
-            state = draw.result()(frozen)
-            if config.initial_weights:
-                state = jax.device_put(released.start_from(config, state), everywhere)
         train_step = lowered.compile()
         processes.return_freed_memory()
         if start == 0:
@@ -139,15 +139,22 @@ def train(
     return state
 
 
-def _lower_init(config, networks, frozen, everywhere) -> jax.stages.Lowered:
-    """Lowers `init_state` as a function of the frozen nets."""
+def _draw(
+    config, networks, frozen, everywhere, beside: ThreadPoolExecutor
+) -> tuple[TrainState, Future]:
+    """A new run's state: its shapes at once, its values from a thread.
+
+    The caller runs nothing on the devices until they are there: each device must meet all programs
+    in one order.
+    """
     metrics, clip_shape = make_metrics(config), config.data.clip_shape
-    return jax.jit(
+    init = jax.jit(
         lambda frozen: init_state(config, networks, frozen, metrics, clip_shape),
         out_shardings=everywhere,
         # Compiling the random draws took 23 s with LLVM's optimisations and 3.5 s without.
         compiler_options={"xla_backend_optimization_level": 0},
     ).lower(frozen)
+    return init.out_info, beside.submit(lambda: init.compile()(frozen))
 
 
 def _progress(num_steps: int):
