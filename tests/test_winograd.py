@@ -3,11 +3,11 @@
 import itertools
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fevgan_jax.models import convolutions, winograd
+from fevgan_jax.models import winograd
+from tests import directions
 
 CASES = [
     # batch, big grid's (T, H, W), C_big, C_small, kernel, strides, padding
@@ -26,18 +26,7 @@ CASES = [
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_every_direction_equals_xlas_own(case, part_bytes, monkeypatch):
     monkeypatch.setattr(winograd, "_PART_BYTES", part_bytes)
-    batch, sides, channels, features, size, strides, padding = case
-    big, kernel = _draw((batch, *sides, channels)), _draw((*size, channels, features))
-
-    def native(big, kernel):
-        return convolutions.convolve(big, kernel, strides, padding, "native")
-
-    small, pull = jax.vjp(native, big, kernel)
-    other = _draw(small.shape)
-    to_big, to_kernel = pull(other)
-    _assert_close(winograd.down(big, kernel, strides, padding), small)
-    _assert_close(winograd.up(other, kernel, strides, padding, sides), to_big)
-    _assert_close(winograd.kernel_gradient(big, other, size, strides, padding), to_kernel)
+    directions.assert_equal_xlas_own(winograd, case)
 
 
 def test_parts_are_along_the_first_side_that_has_several_tiles(monkeypatch):
@@ -89,13 +78,3 @@ def test_products_of_points_are_the_convolution(taps):
 def test_suits(sides, size, strides, channels, features, dtype, fits):
     kernel = jax.ShapeDtypeStruct((*size, channels, features), dtype)
     assert winograd.suits(sides, kernel, strides) == fits
-
-
-def _draw(shape):
-    return jnp.asarray(np.random.default_rng(sum(shape)).standard_normal(shape), jnp.float32)
-
-
-def _assert_close(got, expected):
-    assert got.shape == expected.shape
-    # float32 sums of a few hundred terms, in another order
-    np.testing.assert_allclose(got, expected, atol=2e-6 * float(jnp.abs(expected).max()), rtol=0)

@@ -67,3 +67,9 @@ def crop(grid: jax.Array, sides: Triple, padding: Triple) -> jax.Array:
     """The adjoint of `pad`: cuts padding off, and puts zeros where no block reached."""
     edges = [(-p, p + n - m, 0) for m, n, p in zip(grid.shape[1:4], sides, padding, strict=True)]
     return lax.pad(grid, jnp.zeros((), grid.dtype), [(0, 0, 0), *edges, (0, 0, 0)])
+
+
+def parts(length: int, num_bytes: int, most_bytes: int) -> int:
+    """Into how many equal parts to cut a side, so that none is larger; `length` if all would be."""
+    fitting = (n for n in range(1, length) if length % n == 0 and num_bytes <= n * most_bytes)
+    return next(fitting, length)

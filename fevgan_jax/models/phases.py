@@ -17,6 +17,8 @@ Triple = tuple[int, int, int]
 _NUMBERS_2D = ("NHWC", "HWIO", "NHWC")
 _THIN = 16
 """Channels below which a product is too narrow to be cut in two (choice: measured)."""
+_PART_BYTES = 2 << 20
+"""Most that the frames in work may take at once, to stay in a cache (choice: measured)."""
 
 
 def down(big: jax.Array, kernel: jax.Array, strides: Triple, padding: Triple) -> jax.Array:
@@ -53,22 +55,31 @@ def _down_by_frames(
 ) -> jax.Array:
     """The same as a strided 2D convolution over windows of frames."""
     steps, rows, columns, channels, features = kernel.shape
+    sides = blocks.small_sides(big.shape[1:4], kernel.shape[:3], strides, padding)
+    kernel = kernel.transpose(1, 2, 0, 3, 4).reshape(rows, columns, steps * channels, features)
     big = jnp.pad(big, ((0, 0), (padding[0],) * 2, (0, 0), (0, 0), (0, 0)))
-    batch, frames, height, width, _ = big.shape
-    length = (frames - steps) // strides[0] + 1
-    taps = [
-        lax.slice_in_dim(big, i, i + (length - 1) * strides[0] + 1, strides[0], axis=1)
-        for i in range(steps)
-    ]
-    joined = jnp.concatenate(taps, axis=-1).reshape(-1, height, width, steps * channels)
-    small = lax.conv_general_dilated(
-        joined,
-        kernel.transpose(1, 2, 0, 3, 4).reshape(rows, columns, steps * channels, features),
-        strides[1:],
-        [(p, p) for p in padding[1:]],
-        dimension_numbers=_NUMBERS_2D,
-    )
-    return small.reshape(batch, length, *small.shape[1:])
+    batch, _, height, width, _ = big.shape
+    seen_bytes = batch * sides[0] * height * width * steps * channels * big.dtype.itemsize
+    length = sides[0] // blocks.parts(sides[0], seen_bytes, _PART_BYTES)
+    span = (length - 1) * strides[0] + 1
+
+    def fill(part, small):
+        first = part * length * strides[0]
+        seen = lax.dynamic_slice_in_dim(big, first, span + steps - 1, axis=1)
+        taps = [lax.slice_in_dim(seen, i, i + span, strides[0], axis=1) for i in range(steps)]
+        outputs = lax.conv_general_dilated(
+            jnp.concatenate(taps, axis=-1).reshape(-1, height, width, steps * channels),
+            kernel,
+            strides[1:],
+            [(p, p) for p in padding[1:]],
+            dimension_numbers=_NUMBERS_2D,
+        )
+        outputs = outputs.reshape(batch, length, -1)
+        return lax.dynamic_update_slice_in_dim(small, outputs, part * length, axis=1)
+
+    zero = jnp.zeros((batch, sides[0], math.prod(sides[1:]) * features), big.dtype)
+    small = lax.fori_loop(0, sides[0] // length, fill, zero)
+    return small.reshape(batch, *sides, features)
 
 
 def up(
@@ -141,15 +152,31 @@ def kernel_gradient(
     """
     sides, channels, features = small.shape[1:4], big.shape[-1], small.shape[-1]
     taps = blocks.count(size, strides)
-    grid = _space_to_depth(blocks.pad(big, sides, size, strides, padding), strides)
-    small = small.reshape(-1, features)
+    grid = blocks.pad(big, sides, size, strides, padding)
+    grid_bytes = grid.size * grid.dtype.itemsize
+    length = sides[0] // blocks.parts(sides[0], grid_bytes, _PART_BYTES)
+    summed_in = jnp.promote_types(big.dtype, jnp.float32)
 
-    def product(shift):
-        seen = _shifted(grid, shift, sides)
-        return lax.dot_general(seen, small, (((0,), (0,)), ((), ())))
+    def add(part, gradient):
+        first, frames = part * length * strides[0], (length + taps[0] - 1) * strides[0]
+        seen = lax.dynamic_slice_in_dim(grid, first, frames, axis=1)
+        seen = _space_to_depth(seen, strides)
+        outputs = lax.dynamic_slice_in_dim(small, part * length, length, axis=1)
+        outputs = outputs.reshape(-1, features)
+        products = [
+            lax.dot_general(
+                _shifted(seen, shift, (length, *sides[1:])),
+                outputs,
+                (((0,), (0,)), ((), ())),
+                preferred_element_type=summed_in,
+            )
+            for shift in itertools.product(*map(range, taps))
+        ]
+        return gradient + jnp.stack(products)
 
-    gradient = lax.map(product, _shifts(taps))
-    gradient = gradient.reshape(*taps, *strides, channels, features)
+    zero = jnp.zeros((math.prod(taps), math.prod(strides) * channels, features), summed_in)
+    gradient = lax.fori_loop(0, sides[0] // length, add, zero)
+    gradient = gradient.astype(big.dtype).reshape(*taps, *strides, channels, features)
     return blocks.join_kernel(gradient.transpose(0, 3, 1, 4, 2, 5, 6, 7), size)
 
 

@@ -267,9 +267,7 @@ def _part(
     axis = next((axis for axis, n in enumerate(tiles) if n > 1), 0)
     points = math.prod(len(_BIG[b]) for b in taps) * batch * math.prod(tiles)
     size = 4 * points * math.prod(strides) * channels
-    along = tiles[axis]
-    fitting = (n for n in range(1, along + 1) if along % n == 0 and size <= n * _PART_BYTES)
-    return axis, sides[axis] // next(fitting, along)
+    return axis, sides[axis] // blocks.parts(tiles[axis], size, _PART_BYTES)
 
 
 def _block_slice(grid: jax.Array, axis: int, start: int, count: int, stride: int = 1) -> jax.Array:
