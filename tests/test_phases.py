@@ -1,3 +1,5 @@
+"""The form of thin ends: equals XLA's own convolution, in one part and in several."""
+
 import pytest
 
 from fevgan_jax.models import phases

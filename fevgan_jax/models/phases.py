@@ -53,7 +53,7 @@ def down(big: jax.Array, kernel: jax.Array, strides: Triple, padding: Triple) ->
 def _down_by_frames(
     big: jax.Array, kernel: jax.Array, strides: Triple, padding: Triple
 ) -> jax.Array:
-    """The same as a strided 2D convolution over windows of frames."""
+    """The same as a strided 2D convolution over windows of frames, a few of them at a time."""
     steps, rows, columns, channels, features = kernel.shape
     sides = blocks.small_sides(big.shape[1:4], kernel.shape[:3], strides, padding)
     kernel = kernel.transpose(1, 2, 0, 3, 4).reshape(rows, columns, steps * channels, features)
@@ -148,7 +148,8 @@ def kernel_gradient(
 ) -> jax.Array:
     """The kernel's gradient `[*size, C_big, C_small]`: one matrix product per block of it.
 
-    Clips lead in both factors, so a batch that is sharded needs no exchange but the gradient's sum.
+    A few frames are worked off at a time, and summed in float32 at least. Clips lead in both
+    factors, so a batch that is sharded needs no exchange but the gradient's sum.
     """
     sides, channels, features = small.shape[1:4], big.shape[-1], small.shape[-1]
     taps = blocks.count(size, strides)
