@@ -111,7 +111,9 @@ def train(
         for step in range(start + 1, config.num_steps + 1):
             state = train_step(state, frozen, next(batches))
             if step == start + 1:
-                # Both bring TensorFlow, whose import takes 3 s: here they pass while the step runs.
+                jax.block_until_ready(state)
+                logging.info("Step %d is done: the first since the start.", step)
+                # Not until now: both bring TensorFlow, whose import takes 3 s of one of the cores.
                 progress = _progress(config.num_steps)
                 if start == 0:
                     summaries.hparams(plain(config), overview)
