@@ -86,6 +86,7 @@ def _differences(seen: dict[str, np.ndarray]) -> dict[str, float]:
     expected = seen.pop("float32")
     single = np.abs(seen["bfloat16_from_float32"] / expected - 1)
     found = {"single_step_median": np.median(single), "single_step_max": single.max()}
+    found["single_steps_beyond_2_percent"] = (single > 0.02).sum()
     for name, values in seen.items():
         for span, start in (("all_steps", 0), ("last_quarter", 3 * len(expected) // 4)):
             found[f"{name}/{span}"] = abs(values[start:].mean() / expected[start:].mean() - 1)

@@ -25,6 +25,7 @@ _COMMANDS = (
     "step.py --config=demo --batch_size=16 --steps=7 --vs=torch",
     "layers.py --config=mug --batch_size=4",
     "sampling.py --config=demo",
+    "cold_start.py --runs=5 --config=demo --config.data.dataset=synthetic_faces/tiny",
     "render.py",
     "recognizers.py",
     "prepare.py",
