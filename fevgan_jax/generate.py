@@ -55,7 +55,7 @@ def generate(
     labels = np.array([known.index(name) for name in expressions], np.int32)
     sample = model.sample_once(len(labels))  # compiles while the face is looked for
     image = faces.prepare_photo(photo, model.config.data.clip_shape[1])
-    videos = sample(np.broadcast_to(image, (len(labels), *image.shape)), labels)
+    videos = sample(image[None], labels)
     return dict(zip(expressions, np.asarray(videos), strict=True))
 
 

@@ -216,8 +216,8 @@ def make_sample_step(
     """Builds `sample(variables, frozen, image, label, key) -> uint8 video [B, T, H, W, C]`.
 
     It uses running averages, so that a photo alone gives the same video as in a batch.
-    `image` is uint8 `[B, H, W, C]`, `label` int32 `[B]`, `key` feeds the noise of families
-    that have any.
+    `image` is uint8 `[B, H, W, C]`, or `[1, H, W, C]` for all labels, whose features are then
+    computed once; `label` int32 `[B]`; `key` feeds the noise of families that have any.
 
     Args:
       config: the experiment.
@@ -226,6 +226,10 @@ def make_sample_step(
 
     def sample(variables, frozen, image, label, key) -> jax.Array:
         condition = make_condition(config, frozen, to_signed(image), label)
+        condition = {
+            name: jnp.broadcast_to(rows, (len(label), *rows.shape[1:]))
+            for name, rows in condition.items()
+        }
         outputs = networks.generator.apply(variables, condition, train=False, rngs=_streams(key))
         return to_pixels(outputs["video"])
 

@@ -47,7 +47,7 @@ class Trained:
         """Generates videos.
 
         Args:
-          image: neutral faces, uint8 `[B, H, W, C]`.
+          image: neutral faces, uint8 `[B, H, W, C]`, or one for all labels, `[1, H, W, C]`.
           label: `[B]` int32.
 
         Returns:
@@ -56,18 +56,18 @@ class Trained:
         return self._sample(*self._arguments(image, label))
 
     def sample_once(self, batch_size: int) -> Callable[[Any, Any], jax.Array]:
-        """Starts to compile `sample` for a single batch, beside what the caller does next.
+        """Starts to compile `sample` for one face, beside what the caller does next.
 
         A CPU compiles it in less than half the time, and takes a third more to run it.
 
         Args:
-          batch_size: B of that batch.
+          batch_size: how many labels it will be given.
 
         Returns:
-          What `sample` is, for this batch size alone; its first call waits for the compiler.
+          What `sample` is, for these shapes alone; its first call waits for the compiler.
         """
         _, *frame_shape = self.config.data.clip_shape
-        image = jax.ShapeDtypeStruct((batch_size, *frame_shape), jnp.uint8)
+        image = jax.ShapeDtypeStruct((1, *frame_shape), jnp.uint8)
         label = jax.ShapeDtypeStruct((batch_size,), jnp.int32)
         lowered = self._sample.lower(*self._arguments(image, label))
         compiler = ThreadPoolExecutor(1)

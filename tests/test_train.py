@@ -45,8 +45,9 @@ def test_a_workdir_alone_is_enough_to_sample(run):
     video = np.asarray(model.sample(image, label))
     assert video.shape == (2, 32, 64, 64, 3)
     assert video.dtype == np.uint8
-    once = model.sample_once(2)(image, label)
-    assert np.abs(np.asarray(once, np.int32) - video).max() <= 1
+    of_one = np.asarray(model.sample(np.repeat(image[:1], 2, axis=0), label), np.int32)
+    once = model.sample_once(2)(image[:1], label)
+    assert np.abs(np.asarray(once, np.int32) - of_one).max() <= 1
     for other in (model.sample(image[::-1], label), model.sample(image, label[::-1])):
         assert np.abs(np.asarray(other, np.int32) - video).max() > 50
 
