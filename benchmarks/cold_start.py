@@ -38,10 +38,10 @@ def measure(folder: pathlib.Path, num_runs: int, arguments: list[str]) -> dict[s
     photo.write_bytes(media.png(skimage.data.astronaut()))
     training = [*arguments, "--config.num_steps=1"]
     _run("main", f"--workdir={trained}", *training, cache=cache)
-    milliseconds = {"first_step_without_cache": [], "first_step_with_cache": [], "generate": []}
+    caches = {"first_step_without_cache": None, "first_step_with_cache": cache}
+    milliseconds = {kind: [] for kind in (*caches, "generate")}
     for run in range(num_runs):
-        kinds = {"first_step_without_cache": None, "first_step_with_cache": cache}
-        for kind, kept in kinds.items():
+        for kind, kept in caches.items():
             workdir = f"--workdir={folder / kind}_{run}"
             spent = _run("main", workdir, *training, cache=kept, until="Step 1 is done")
             milliseconds[kind].append(spent)
