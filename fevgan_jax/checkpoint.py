@@ -86,12 +86,14 @@ class Checkpoints:
             self._manager.save(
                 step,
                 args=ocp.args.Composite(
-                    state=ocp.args.StandardSave(state), frozen=ocp.args.JsonSave(frozen)
+                    state=ocp.args.PyTreeSave(state), frozen=ocp.args.JsonSave(frozen)
                 ),
                 force=True,
             )
 
-    def restore(self, abstract_state: Any, step: int | None = None) -> tuple[Any, dict[str, str]]:
+    def restore(
+        self, abstract_state: Any, step: int | None = None, whole: bool = True
+    ) -> tuple[Any, dict[str, str]]:
         """Reads a state onto the devices that `abstract_state` names.
 
         Without `step`, the newest checkpoint that can be read is used, and every broken one before
@@ -101,6 +103,7 @@ class Checkpoints:
           abstract_state: the state's pytree of `jax.ShapeDtypeStruct` with shardings; they need not
             be those it was saved from.
           step: the checkpoint to read; the newest when not given.
+          whole: whether the state was saved with no more than this; else the rest is left unread.
 
         Returns:
           The state, and the sha256 of every frozen net by name.
@@ -117,7 +120,7 @@ class Checkpoints:
             )
         for candidate in steps:
             if self._is_whole(candidate):
-                return self._read(candidate, abstract_state)
+                return self._read(candidate, abstract_state, whole)
             self._broken.append(candidate)
         raise UserError(
             f"no checkpoint in {self.directory} can be read (tried {', '.join(map(str, steps))}): "
@@ -135,7 +138,7 @@ class Checkpoints:
         self._manager = ocp.CheckpointManager(
             self.directory,
             item_handlers={
-                "state": ocp.StandardCheckpointHandler(),
+                "state": ocp.PyTreeCheckpointHandler(),
                 "frozen": ocp.JsonCheckpointHandler(),
             },
             options=ocp.CheckpointManagerOptions(
@@ -178,20 +181,24 @@ class Checkpoints:
                 )
         return bool(multihost_utils.broadcast_one_to_all(whole))
 
-    def _read(self, step: int, abstract_state: Any) -> tuple[Any, dict[str, str]]:
+    def _read(self, step: int, abstract_state: Any, whole: bool) -> tuple[Any, dict[str, str]]:
         saved = _shapes(self._manager.item_metadata(step)["state"].tree)
         wanted = _shapes(jax.eval_shape(_without_keys, abstract_state))
+        if not whole:
+            saved = {name: shape for name, shape in saved.items() if name in wanted}
         if saved != wanted:
             raise UserError(
                 f"{self.directory / str(step)} was saved from another model "
                 f"({_differences(saved, wanted)}): give the config it was trained with, or another "
                 "--workdir."
             )
+        part = ocp.args.PyTreeRestore(
+            abstract_state,
+            restore_args=ocp.checkpoint_utils.construct_restore_args(abstract_state),
+            partial_restore=True,
+        )
         restored = self._manager.restore(
-            step,
-            args=ocp.args.Composite(
-                state=ocp.args.StandardRestore(abstract_state), frozen=ocp.args.JsonRestore()
-            ),
+            step, args=ocp.args.Composite(state=part, frozen=ocp.args.JsonRestore())
         )
         return restored["state"], restored["frozen"]
 

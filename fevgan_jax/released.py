@@ -19,7 +19,7 @@ from absl import flags
 from fevgan_jax import cli, trained
 from fevgan_jax.errors import UserError
 from fevgan_jax.files import write_atomic
-from fevgan_jax.state import TrainState, sampling_variables
+from fevgan_jax.state import TrainState, Weights, sampling_variables
 from fevgan_jax.workdir import plain
 
 ASSETS = pathlib.Path(__file__).parent / "assets"
@@ -34,7 +34,7 @@ def export(workdir: str | os.PathLike, output: str | os.PathLike) -> None:
       workdir: the trained run.
       output: the folder to make.
     """
-    model = trained.load(workdir)
+    model = trained.load(workdir, sampling_only=False)
     state, config = model.state, model.config
     sampler = sampling_variables(state)
     weights = {
@@ -89,7 +89,7 @@ def start_from(config: ml_collections.ConfigDict, state: TrainState) -> TrainSta
             f"config.model as {model}, or clear --config.initial_weights."
         )
     return state.replace(
-        average=wide["generator"] if state.average is not None else None,
+        average=state.average and Weights(**wide["generator"]),
         **{name: player.replace(**wide[name]) for name, player in players.items()},
     )
 

@@ -16,24 +16,30 @@ from fevgan_jax.optimizers import make_optimizer
 
 
 @flax.struct.dataclass
-class Player:
-    """One of the two networks in training: parameters, BatchNorm averages, optimizer state."""
+class Weights:
+    """Parameters and BatchNorm averages of a network."""
 
     params: Any
     statistics: Any
+
+
+@flax.struct.dataclass
+class Player(Weights):
+    """One of the two networks in training: its weights and its optimizer's state."""
+
     optimizer: Any
 
 
 @flax.struct.dataclass
 class TrainState:
-    """All that a checkpoint holds.
+    """All that a checkpoint holds; read only to sample, it lacks what that does not need.
 
     Attributes:
       step: steps taken so far, int32.
       key: the run's one PRNG key; step s draws from `fold_in(key, s)`.
       generator: the generator.
       discriminator: the discriminator, empty in a run without a loss for it.
-      average: moving averages of the generator's `params` and `statistics`, or None.
+      average: the generator's moving averages, or None.
       metrics: running averages since the last line of metrics, so that a resumed run writes
         the line an undisturbed one does.
       failed_step: the first step whose losses were not finite, or -1.
@@ -41,11 +47,11 @@ class TrainState:
 
     step: jax.Array
     key: jax.Array
-    generator: Player
-    discriminator: Player
-    average: dict[str, Any] | None
-    metrics: Any
-    failed_step: jax.Array
+    generator: Player | Weights | None = None
+    discriminator: Player | None = None
+    average: Weights | None = None
+    metrics: Any = None
+    failed_step: jax.Array | None = None
 
 
 @flax.struct.dataclass
@@ -110,6 +116,7 @@ def init_state(
     frozen: dict[str, Any],
     metrics: type[clu_metrics.Collection],
     clip_shape: tuple[int, int, int, int],
+    sampling_only: bool = False,
 ) -> TrainState:
     """Draws both networks and empties their optimizers; pure, so it can run under jit.
 
@@ -119,6 +126,7 @@ def init_state(
       frozen: parameters of the frozen nets, by name.
       metrics: the collection whose averages the state carries.
       clip_shape: `(T, H, W, C)` of one clip.
+      sampling_only: leave out what is not needed to sample.
     """
     key, generator_key, discriminator_key, noise_key = jax.random.split(
         jax.random.key(config.seed), 4
@@ -129,6 +137,12 @@ def init_state(
     generator = _init_player(
         config.generator_optimizer, networks.generator, generator_key, streams, condition
     )
+    weights = Weights(generator.params, generator.statistics)
+    state = TrainState(step=jnp.zeros((), jnp.int32), key=key)
+    if config.ema_decay:
+        state = state.replace(average=weights)
+    if sampling_only:
+        return state if state.average else state.replace(generator=weights)
     if config.discriminator_loss:
         discriminator = _init_player(
             config.discriminator_optimizer,
@@ -140,13 +154,9 @@ def init_state(
         )
     else:
         discriminator = Player({}, {}, {})
-    average = {"params": generator.params, "statistics": generator.statistics}
-    return TrainState(
-        step=jnp.zeros((), jnp.int32),
-        key=key,
+    return state.replace(
         generator=generator,
         discriminator=discriminator,
-        average=average if config.ema_decay else None,
         metrics=metrics.empty(),
         failed_step=jnp.full((), -1, jnp.int32),
     )
@@ -154,9 +164,8 @@ def init_state(
 
 def sampling_variables(state: TrainState) -> dict[str, Any]:
     """The generator's variables to sample with: the moving averages where they are kept."""
-    if state.average is not None:
-        return {"params": state.average["params"], "batch_stats": state.average["statistics"]}
-    return {"params": state.generator.params, "batch_stats": state.generator.statistics}
+    weights = state.average or state.generator
+    return {"params": weights.params, "batch_stats": weights.statistics}
 
 
 def _init_player(optimizer, module, key, streams, *inputs) -> Player:

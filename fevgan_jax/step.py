@@ -12,7 +12,7 @@ from clu import metrics as clu_metrics
 
 from fevgan_jax import losses, sharding
 from fevgan_jax.optimizers import make_optimizer
-from fevgan_jax.state import Networks, Player, TrainState, make_condition
+from fevgan_jax.state import Networks, Player, TrainState, Weights, make_condition
 
 Batch = dict[str, jax.Array]
 
@@ -285,7 +285,7 @@ def _average(decay: float, state: TrainState, generator: Player):
         return None
     age = state.step.astype(jnp.float32)
     decay = jnp.minimum(decay, (1.0 + age) / (10.0 + age))
-    new = {"params": generator.params, "statistics": generator.statistics}
+    new = Weights(generator.params, generator.statistics)
     return jax.tree.map(lambda old, new: decay * old + (1.0 - decay) * new, state.average, new)
 
 

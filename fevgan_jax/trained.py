@@ -33,7 +33,7 @@ class Trained:
 
     Attributes:
       config: the run's config.
-      state: its last checkpoint.
+      state: its last checkpoint; what is not needed to sample is None unless it was asked for.
       frozen: parameters of the frozen nets, by name.
       mesh: the devices both live on.
     """
@@ -85,8 +85,15 @@ class Trained:
         return jax.jit(make_sample_step(self.config, build_networks(self.config)))
 
 
-def load(workdir: str | os.PathLike, weights_dir: str | None = None) -> Trained:
+def load(
+    workdir: str | os.PathLike, weights_dir: str | None = None, sampling_only: bool = True
+) -> Trained:
     """Opens the last checkpoint of a workdir.
+
+    Args:
+      workdir: the run's folder.
+      weights_dir: folder of the frozen nets.
+      sampling_only: leave the discriminator, optimizers and the like unread.
 
     Raises:
       UserError: there is no run or no checkpoint, it is broken or of another model, or a frozen
@@ -101,7 +108,8 @@ def load(workdir: str | os.PathLike, weights_dir: str | None = None) -> Trained:
                 f"{workdir} has no checkpoint yet: run `python -m fevgan_jax.main` on it until "
                 "it has saved one."
             )
-        state = restore(checkpoints, config, build_networks(config), frozen, hashes, mesh)
+        networks = build_networks(config)
+        state = restore(checkpoints, config, networks, frozen, hashes, mesh, sampling_only)
     return Trained(
         config=config,
         state=state,
@@ -117,6 +125,7 @@ def restore(
     frozen: dict[str, Any],
     hashes: dict[str, str],
     mesh: Mesh,
+    sampling_only: bool = False,
 ) -> TrainState:
     """Restores the last checkpoint, replicated over `mesh`.
 
@@ -127,13 +136,19 @@ def restore(
       frozen: parameters of the frozen nets, by name; only their shapes are used.
       hashes: the sha256 of their files, by name.
       mesh: where the state is to live.
+      sampling_only: leave out what is not needed to sample.
 
     Raises:
       UserError: the checkpoint is broken or of another model or other frozen nets.
     """
     abstract = jax.eval_shape(
         lambda frozen: init_state(
-            config, networks, frozen, make_metrics(config), tuple(config.data.clip_shape)
+            config,
+            networks,
+            frozen,
+            make_metrics(config),
+            tuple(config.data.clip_shape),
+            sampling_only,
         ),
         frozen,
     )
@@ -141,7 +156,8 @@ def restore(
     state, trained_with = checkpoints.restore(
         jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=everywhere), abstract
-        )
+        ),
+        whole=not sampling_only,
     )
     for name, digest in trained_with.items():
         if hashes.get(name) != digest:

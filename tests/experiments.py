@@ -57,11 +57,9 @@ def start(config, frozen=None):
 
 def vivid(state):
     """A state whose generator has larger weights: photo and label show in its videos."""
-    larger = jax.tree.map(lambda x: 5.0 * x, (state.generator.params, state.average["params"]))
-    return state.replace(
-        generator=state.generator.replace(params=larger[0]),
-        average=state.average | {"params": larger[1]},
-    )
+    larger = jax.tree.map(lambda x: 5.0 * x, state.generator.params)
+    average = state.average and state.average.replace(params=larger)
+    return state.replace(generator=state.generator.replace(params=larger), average=average)
 
 
 def untrained_run(config, workdir):

@@ -36,7 +36,7 @@ def test_a_run_starts_from_released_weights_rounded_to_bfloat16(release):
                 getattr(getattr(state, name), part),
             )
         assert getattr(started, name).optimizer is getattr(other, name).optimizer
-    jax.tree.map(np.testing.assert_array_equal, started.average["params"], started.generator.params)
+    jax.tree.map(np.testing.assert_array_equal, started.average.params, started.generator.params)
 
 
 def test_key_frames_become_the_two_halves_of_a_video(tmp_path):

@@ -191,11 +191,11 @@ def test_the_average_follows_the_generator(experiment):
             lambda average, old, new: np.testing.assert_allclose(
                 average, decay * old + (1 - decay) * new, rtol=1e-5, atol=1e-7
             ),
-            new.average[name],
+            getattr(new.average, name),
             getattr(state.generator, name),
             getattr(new.generator, name),
         )
-    assert sampling_variables(new)["params"] is new.average["params"]
+    assert sampling_variables(new)["params"] is new.average.params
 
 
 def test_the_first_step_that_is_not_finite_is_named(experiment):

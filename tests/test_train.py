@@ -38,7 +38,7 @@ def test_a_workdir_holds_what_it_should(run):
 
 def test_a_workdir_alone_is_enough_to_sample(run):
     _, workdir = run
-    model = trained.load(workdir)
+    model = trained.load(workdir, sampling_only=False)
     model = model.replace(state=experiments.vivid(model.state))
     image = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8)
     label = np.array([0, 5], np.int32)
