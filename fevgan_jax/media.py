@@ -14,6 +14,7 @@ from PIL import Image
 from fevgan_jax.disk import full_disk_is_bad_input
 
 FRAMES_PER_SECOND = 25
+_FRAMES_OF_A_PALETTE = 16
 
 
 def enlarge(frames: np.ndarray, scale: int) -> np.ndarray:
@@ -40,9 +41,9 @@ def enlarge(frames: np.ndarray, scale: int) -> np.ndarray:
 def gif(frames: np.ndarray, fps: float = FRAMES_PER_SECOND, scale: int = 1) -> bytes:
     """Encodes a video as a GIF that plays for ever.
 
-    Every frame has a palette of its own, so a still background does not shimmer with the face's
-    motion, and no dithering, which flickers from frame to frame (choice: seen on faces). The
-    palette is chosen before the frame is enlarged, which takes a third of the time.
+    Sixteen frames share a palette and nothing is dithered (choice, measured on faces: with a
+    palette for each frame the still parts flicker twenty times as much, with one for all 32 the
+    colours are coarser; dithering flickers too). It is chosen before the frames are enlarged.
 
     Args:
       frames: uint8 `[T, H, W, 3]`.
@@ -52,10 +53,14 @@ def gif(frames: np.ndarray, fps: float = FRAMES_PER_SECOND, scale: int = 1) -> b
     Returns:
       The file's bytes. A frame equal to the one before it lengthens that one, as GIF writers do.
     """
-    pictures = [
-        Image.fromarray(large).quantize(palette=_palette(frame), dither=Image.Dither.NONE)
-        for frame, large in zip(frames, enlarge(frames, scale), strict=True)
-    ]
+    pictures = []
+    for start in range(0, len(frames), _FRAMES_OF_A_PALETTE):
+        few = frames[start : start + _FRAMES_OF_A_PALETTE]
+        palette = _palette(few)
+        pictures += [
+            Image.fromarray(large).quantize(palette=palette, dither=Image.Dither.NONE)
+            for large in enlarge(few, scale)
+        ]
     file = io.BytesIO()
     pictures[0].save(
         file,
@@ -69,8 +74,8 @@ def gif(frames: np.ndarray, fps: float = FRAMES_PER_SECOND, scale: int = 1) -> b
     return file.getvalue()
 
 
-def _palette(frame: np.ndarray) -> Image.Image:
-    return Image.fromarray(frame).quantize(
+def _palette(frames: np.ndarray) -> Image.Image:
+    return Image.fromarray(np.concatenate(list(frames))).quantize(
         256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
     )
 

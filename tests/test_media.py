@@ -12,9 +12,9 @@ from fevgan_jax.errors import UserError
 
 @pytest.fixture
 def ramp():
-    """A video whose frames differ and whose colours are smooth, `[5, 20, 30, 3]`."""
+    """A video of smooth colours that move, `[5, 20, 30, 3]`."""
     time, y, x = np.meshgrid(np.arange(5), np.arange(20), np.arange(30), indexing="ij")
-    return np.stack([8 * x, 12 * y, 40 * time], axis=-1).astype(np.uint8)
+    return np.stack([8 * (x - time) % 240, 12 * y, 40 + 0 * x], axis=-1).astype(np.uint8)
 
 
 def _frames_of_gif(content):
@@ -39,9 +39,11 @@ def test_gif_keeps_the_colours(ramp):
 
 
 def test_gif_keeps_its_background_still(ramp):
-    ramp[:, :10] = 0
+    ramp[:, :5], ramp[:, 5:10] = 0, ramp[0, 5:10]
+    ramp[:, 10:, :, 2] += 20 * np.arange(5, dtype=np.uint8)[:, None, None]
     _, frames = _frames_of_gif(media.gif(ramp))
-    assert (frames[:, :10] == 0).all()
+    assert (frames[:, :5] == 0).all()
+    assert (frames[1:, :10] == frames[0, :10]).all()
 
 
 def test_png_is_lossless(ramp):
