@@ -17,6 +17,8 @@ from PIL import Image, ImageDraw, ImageFont
 from fevgan_jax import cli, faces, media, trained
 from fevgan_jax.errors import UserError
 from fevgan_jax.files import write_atomic
+from fevgan_jax.workdir import read_config
+from fevgan_jax.workers import Workers
 
 # Enough to look at; a 64-pixel GIF is a stamp on today's screens.
 _SIDE = 256
@@ -44,8 +46,8 @@ def generate(
       UserError: the run cannot be opened, it does not know an expression, or the photo does not
         show exactly one face.
     """
-    model = trained.load(workdir, weights_dir)
-    known = list(model.config.data.class_names)
+    data = read_config(workdir).data
+    known = list(data.class_names)
     expressions = list(expressions) or known
     for name in expressions:
         if name not in known:
@@ -53,9 +55,10 @@ def generate(
                 f"{workdir} knows no expression {name!r}: give one of {', '.join(known)}."
             )
     labels = np.array([known.index(name) for name in expressions], np.int32)
-    sample = model.sample_once(len(labels))  # compiles while the face is looked for
-    image = faces.prepare_photo(photo, model.config.data.clip_shape[1])
-    videos = sample(image[None], labels)
+    # A process: while dlib reads its models, for two seconds, no thread beside it may run Python.
+    image = Workers(1).submit(faces.prepare_photo, photo, data.clip_shape[1])
+    sample = trained.load(workdir, weights_dir).sample_once(len(labels))
+    videos = sample(image.result()[None], labels)
     return dict(zip(expressions, np.asarray(videos), strict=True))
 
 

@@ -134,28 +134,18 @@ def init_state(
     video = jnp.zeros((1, *clip_shape))
     condition = make_condition(config, frozen, video[:, 0], jnp.zeros(1, jnp.int32))
     streams = {"noise": noise_key, "frame": noise_key}
-    generator = _init_player(
-        config.generator_optimizer, networks.generator, generator_key, streams, condition
-    )
-    weights = Weights(generator.params, generator.statistics)
+    generator = _draw(networks.generator, generator_key, streams, condition)
     state = TrainState(step=jnp.zeros((), jnp.int32), key=key)
     if config.ema_decay:
-        state = state.replace(average=weights)
+        state = state.replace(average=generator)
     if sampling_only:
-        return state if state.average else state.replace(generator=weights)
+        return state if state.average else state.replace(generator=generator)
+    discriminator = Player({}, {}, {})
     if config.discriminator_loss:
-        discriminator = _init_player(
-            config.discriminator_optimizer,
-            networks.discriminator,
-            discriminator_key,
-            streams,
-            video,
-            condition,
-        )
-    else:
-        discriminator = Player({}, {}, {})
+        weights = _draw(networks.discriminator, discriminator_key, streams, video, condition)
+        discriminator = _with_optimizer(weights, config.discriminator_optimizer)
     return state.replace(
-        generator=generator,
+        generator=_with_optimizer(generator, config.generator_optimizer),
         discriminator=discriminator,
         metrics=metrics.empty(),
         failed_step=jnp.full((), -1, jnp.int32),
@@ -168,13 +158,14 @@ def sampling_variables(state: TrainState) -> dict[str, Any]:
     return {"params": weights.params, "batch_stats": weights.statistics}
 
 
-def _init_player(optimizer, module, key, streams, *inputs) -> Player:
+def _draw(module, key, streams, *inputs) -> Weights:
     variables = module.init({"params": key, **streams}, *inputs, train=False)
-    return Player(
-        params=variables["params"],
-        statistics=variables.get("batch_stats", {}),
-        optimizer=make_optimizer(optimizer).init(variables["params"]),
-    )
+    return Weights(variables["params"], variables.get("batch_stats", {}))
+
+
+def _with_optimizer(weights: Weights, optimizer: ml_collections.ConfigDict) -> Player:
+    empty = make_optimizer(optimizer).init(weights.params)
+    return Player(weights.params, weights.statistics, empty)
 
 
 def _fields(config: ml_collections.ConfigDict) -> dict[str, Any]:

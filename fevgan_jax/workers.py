@@ -10,6 +10,7 @@ import sys
 import threading
 import types
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import cv2
 
@@ -29,17 +30,26 @@ class Workers:
             initializer=_start,
         )
 
+    def submit(self, work: Callable, *arguments: Any) -> concurrent.futures.Future:
+        """Starts `work(*arguments)`.
+
+        Args:
+          work: a function that its module's name and its own lead to, or a partial of one.
+          *arguments: what it is given.
+        """
+        with _nothing_to_import():
+            return self._pool.submit(work, *arguments)
+
     def map(self, work: Callable, items: Iterable) -> Iterator:
         """Yields `work(item)` of each item, in order.
 
         Args:
-          work: a function that its module's name and its own lead to, or a partial of one.
+          work: as `submit` takes it.
           items: what it is given; read a little ahead of what was yielded.
         """
         ahead = collections.deque()  # bounded, or finished work would pile up in memory
         for item in items:
-            with _nothing_to_import():
-                ahead.append(self._pool.submit(work, item))
+            ahead.append(self.submit(work, item))
             if len(ahead) > 2 * self.count:
                 yield ahead.popleft().result()
         while ahead:
