@@ -121,7 +121,13 @@ class Peer:
       device: where it runs.
     """
 
-    def __init__(self, config: ml_collections.ConfigDict, variables: Mapping, frozen: Mapping):
+    def __init__(
+        self,
+        config: ml_collections.ConfigDict,
+        variables: Mapping,
+        frozen: Mapping,
+        compiled: bool | None = None,
+    ):
         """Builds it from weights of ours.
 
         Args:
@@ -129,9 +135,11 @@ class Peer:
             Adam for both players.
           variables: parameters of `generator` and `discriminator`.
           frozen: parameters of the frozen nets, by name.
+          compiled: whether PyTorch compiles it; None leaves it to where that is faster, on a GPU.
         """
         self._config = config
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        torch.backends.cudnn.benchmark = True
         self._num_classes = len(config.data.class_names)
         encoder = config.model.identity_encoder
         self._eye = Trunk(encoder.name, encoder.features, frozen[encoder.name])
@@ -161,8 +169,12 @@ class Peer:
             _adam(self._generator, config.generator_optimizer),
             _adam(self._discriminator, config.discriminator_optimizer),
         ]
-        on_gpu = self.device.type == "cuda"
-        self._compiled = torch.compile(self._losses) if on_gpu else self._losses
+        self._gradients = self._losses_and_gradients
+        if compiled or (compiled is None and self.device.type == "cuda"):
+            # Else the graph breaks at each of the two gradients, and each becomes a backward pass
+            # through all of it, to what that gradient does not ask for, too.
+            torch._dynamo.config.trace_autograd_ops = True
+            self._gradients = torch.compile(self._losses_and_gradients, fullgraph=True)
 
     def step(self, batch: Mapping[str, np.ndarray]) -> dict[str, torch.Tensor]:
         """Takes one step.
@@ -173,33 +185,25 @@ class Peer:
         Returns:
           Every loss, before its weight, as scalars on the device.
         """
-        return self._step(batch, self._compiled)
+        return self._step(batch, self._gradients)
 
     def count_gigaflop(self, batch: Mapping[str, np.ndarray]) -> float:
         """Takes a step and counts its arithmetic: convolutions, forward and backward."""
         with FlopCounterMode(display=False) as counter:
             # Not compiled: the counter sees no kernels that the compiler makes.
-            self._step(batch, self._losses)
+            self._step(batch, self._losses_and_gradients)
         return 1e-9 * counter.get_total_flops()
 
-    def _step(self, batch: Mapping[str, np.ndarray], losses: Callable) -> dict[str, torch.Tensor]:
+    def _step(self, batch: Mapping[str, np.ndarray], gradients: Callable) -> dict[str, Any]:
         video = torch.from_numpy(batch["video"]).to(self.device, non_blocking=True)
         label = torch.from_numpy(batch["label"]).long().to(self.device, non_blocking=True)
-        with torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"):
-            values, total, discriminator_loss = losses(video, label)
-        generator, discriminator = self._optimizers
-        judging = torch.autograd.grad(
-            discriminator_loss, list(self._discriminator.parameters()), retain_graph=True
-        )
-        making = torch.autograd.grad(total, list(self._generator.parameters()))
-        for optimizer, module, gradients in (
-            (generator, self._generator, making),
-            (discriminator, self._discriminator, judging),
-        ):
-            for parameter, gradient in zip(module.parameters(), gradients, strict=True):
+        values, *of_players = gradients(video, label)
+        players = (self._generator, self._discriminator)
+        for optimizer, module, found in zip(self._optimizers, players, of_players, strict=True):
+            for parameter, gradient in zip(module.parameters(), found, strict=True):
                 parameter.grad = gradient
             optimizer.step()
-        return {name: value.detach() for name, value in values.items()}
+        return values
 
     def wait(self) -> None:
         """Returns when the device has done all it was given."""
@@ -209,6 +213,15 @@ class Peer:
     def peak_bytes(self) -> int | None:
         """The most memory held on the device; None on a CPU."""
         return torch.cuda.max_memory_allocated() if self.device.type == "cuda" else None
+
+    def _losses_and_gradients(self, video, label):
+        with torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"):
+            values, generator_loss, discriminator_loss = self._losses(video, label)
+        judging = torch.autograd.grad(
+            discriminator_loss, list(self._discriminator.parameters()), retain_graph=True
+        )
+        making = torch.autograd.grad(generator_loss, list(self._generator.parameters()))
+        return {name: value.detach() for name, value in values.items()}, making, judging
 
     def _losses(self, video, label):
         config = self._config

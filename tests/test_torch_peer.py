@@ -15,7 +15,8 @@ pytest.importorskip("torch", reason="the peer is the extra [bench]")
 from benchmarks import torch_peer
 
 
-def test_its_losses_and_updates_are_ours(random_nets):
+@pytest.mark.parametrize("compiled", [False, True])
+def test_its_losses_and_updates_are_ours(random_nets, compiled):
     config = experiments.narrow(demo.get_config())
     config.identity_loss.frames = (7, 31)
     frozen, _ = recognizers.load(frozen_encoders(config), None)
@@ -27,6 +28,7 @@ def test_its_losses_and_updates_are_ours(random_nets):
         config,
         {"generator": state.generator.params, "discriminator": state.discriminator.params},
         frozen,
+        compiled,
     )
     step = jax.jit(make_train_step(config, networks))
     # Adam's first step is the gradient's sign, which rounding decides where it is nearly zero.
