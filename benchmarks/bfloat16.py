@@ -29,6 +29,9 @@ from fevgan_jax.prepare import prepare
 from fevgan_jax.state import build_networks, frozen_encoders, init_state
 from fevgan_jax.step import make_metrics, make_train_step
 
+_AS_ON_ACCELERATORS = {"xla_allow_excess_precision": False}
+"""Else a CPU, which multiplies float32, goes on with digits that bfloat16 does not have."""
+
 
 def compare(config: ml_collections.ConfigDict, num_steps: int) -> dict[str, dict[str, float]]:
     """Trains the four ways on the prepared set of `config`."""
@@ -39,7 +42,8 @@ def compare(config: ml_collections.ConfigDict, num_steps: int) -> dict[str, dict
     steps = {}
     for config.compute_dtype in ("float32", "bfloat16"):
         steps[config.compute_dtype] = jax.jit(
-            make_train_step(config.copy_and_resolve_references(), networks)
+            make_train_step(config.copy_and_resolve_references(), networks),
+            compiler_options=_AS_ON_ACCELERATORS if jax.default_backend() == "cpu" else None,
         )
     first = jax.jit(
         lambda frozen: init_state(config, networks, frozen, metrics, config.data.clip_shape),

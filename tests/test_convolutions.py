@@ -32,6 +32,12 @@ CASES = [
     (1, (12, 10), 64, 72, (3, 3), (1, 1), (1, 1)),
 ]
 
+FORMS = pytest.mark.parametrize(
+    ("side", "channels", "features"),
+    [(8, 16, 8), (8, 32, 32), (2, 16, 64)],
+    ids=["phases", "winograd", "windows"],
+)
+
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_convolve_equals_native_with_both_gradients(case):
@@ -62,10 +68,10 @@ def test_constant_grid_equals_the_whole_grid(case):
     )
 
 
-def test_blocks_of_a_bfloat16_kernel_are_summed_in_float32():
-    grid, kernel = (
-        _draw(shape).astype(jnp.bfloat16) for shape in ((1, 8, 8, 8, 32), (4, 4, 4, 32, 8))
-    )
+@FORMS
+def test_bfloat16_is_rounded_once(side, channels, features):
+    grid = _draw((1, side, side, side, channels)).astype(jnp.bfloat16)
+    kernel = _draw((4, 4, 4, channels, features)).astype(jnp.bfloat16)
     settings = ((2, 2, 2), (1, 1, 1))
     got = convolutions.convolve(grid, kernel, *settings)
     assert got.dtype == jnp.bfloat16
@@ -76,11 +82,7 @@ def test_blocks_of_a_bfloat16_kernel_are_summed_in_float32():
     np.testing.assert_allclose(got.astype(jnp.float32), exact, rtol=2**-8, atol=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("side", "channels", "features"),
-    [(8, 16, 8), (8, 32, 32), (2, 16, 64)],
-    ids=["phases", "winograd", "windows"],
-)
+@FORMS
 def test_double_precision_is_kept(side, channels, features):
     with jax.enable_x64(True):
         random = np.random.default_rng(0)

@@ -63,18 +63,17 @@ def test_products_of_points_are_the_convolution(taps):
 
 
 @pytest.mark.parametrize(
-    ("sides", "size", "strides", "channels", "features", "dtype", "fits"),
+    ("sides", "size", "strides", "channels", "features", "fits"),
     [
-        ((4, 8, 8), (4, 4, 4), (2, 2, 2), 32, 64, "float32", True),
-        ((1, 8, 8), (1, 3, 3), (1, 1, 1), 64, 64, "float32", True),
-        ((4, 8, 7), (4, 4, 4), (2, 2, 2), 32, 64, "float32", False),  # half a tile
-        ((4, 8, 8), (4, 4, 4), (2, 2, 2), 3, 64, "float32", False),  # thin
-        ((4, 8, 8), (4, 4, 4), (2, 2, 2), 64, 3, "float32", False),
-        ((4, 8, 8), (1, 1, 1), (1, 1, 1), 64, 64, "float32", False),  # nothing to save
-        ((4, 8, 8), (5, 5, 5), (1, 1, 1), 64, 64, "float32", False),
-        ((4, 8, 8), (4, 4, 4), (2, 2, 2), 32, 64, "bfloat16", False),  # too few digits
+        ((4, 8, 8), (4, 4, 4), (2, 2, 2), 32, 64, True),
+        ((1, 8, 8), (1, 3, 3), (1, 1, 1), 64, 64, True),
+        ((4, 8, 7), (4, 4, 4), (2, 2, 2), 32, 64, False),  # half a tile
+        ((4, 8, 8), (4, 4, 4), (2, 2, 2), 3, 64, False),  # thin
+        ((4, 8, 8), (4, 4, 4), (2, 2, 2), 64, 3, False),
+        ((4, 8, 8), (1, 1, 1), (1, 1, 1), 64, 64, False),  # nothing to save
+        ((4, 8, 8), (5, 5, 5), (1, 1, 1), 64, 64, False),
     ],
 )
-def test_suits(sides, size, strides, channels, features, dtype, fits):
-    kernel = jax.ShapeDtypeStruct((*size, channels, features), dtype)
+def test_suits(sides, size, strides, channels, features, fits):
+    kernel = jax.ShapeDtypeStruct((*size, channels, features), "float32")
     assert winograd.suits(sides, kernel, strides) == fits

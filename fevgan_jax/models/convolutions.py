@@ -135,10 +135,16 @@ def transposed_convolve(
 def _in_frames(
     operation: Callable, grid: jax.Array, kernel: jax.Array, strides: Sides, padding: Sides
 ) -> jax.Array:
-    """Runs a 3D operation, on a picture as a single frame."""
+    """Runs a 3D operation, on a picture as a single frame, and in float32 at least.
+
+    A CPU has products of nothing shorter, and rounding what they give is all that bfloat16 asks.
+    """
+    dtype = grid.dtype
+    grid, kernel = (x.astype(jnp.promote_types(dtype, jnp.float32)) for x in (grid, kernel))
     if grid.ndim == 5:
-        return operation(grid, kernel, strides, padding)
-    return operation(grid[:, None], kernel[None], (1, *strides), (0, *padding))[:, 0]
+        return operation(grid, kernel, strides, padding).astype(dtype)
+    made = operation(grid[:, None], kernel[None], (1, *strides), (0, *padding))
+    return made[:, 0].astype(dtype)
 
 
 def _is_native(lowering: str) -> bool:

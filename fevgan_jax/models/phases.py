@@ -35,19 +35,13 @@ def down(big: jax.Array, kernel: jax.Array, strides: Triple, padding: Triple) ->
     kernel = kernel.reshape(math.prod(taps), -1, kernel.shape[-1])
     grid = _space_to_depth(blocks.pad(big, sides, size, strides, padding), strides)
 
-    summed_in = jnp.promote_types(big.dtype, jnp.float32)
-
     def add(small, block):
         shift, weights = block
-        seen = _shifted(grid, shift, sides)
-        product = lax.dot_general(
-            seen, weights, (((1,), (0,)), ((), ())), preferred_element_type=summed_in
-        )
-        return small + product, None
+        return small + _shifted(grid, shift, sides) @ weights, None
 
-    zero = jnp.zeros((big.shape[0] * math.prod(sides), kernel.shape[-1]), summed_in)
+    zero = jnp.zeros((big.shape[0] * math.prod(sides), kernel.shape[-1]), big.dtype)
     small, _ = lax.scan(add, zero, (_shifts(taps), kernel))
-    return small.astype(big.dtype).reshape(big.shape[0], *sides, -1)
+    return small.reshape(big.shape[0], *sides, -1)
 
 
 def _down_by_frames(
@@ -148,15 +142,14 @@ def kernel_gradient(
 ) -> jax.Array:
     """The kernel's gradient `[*size, C_big, C_small]`: one matrix product per block of it.
 
-    A few frames are worked off at a time, and summed in float32 at least. Clips lead in both
-    factors, so a batch that is sharded needs no exchange but the gradient's sum.
+    A few frames are worked off at a time. Clips lead in both factors, so a batch that is sharded
+    needs no exchange but the gradient's sum.
     """
     sides, channels, features = small.shape[1:4], big.shape[-1], small.shape[-1]
     taps = blocks.count(size, strides)
     grid = blocks.pad(big, sides, size, strides, padding)
     grid_bytes = grid.size * grid.dtype.itemsize
     length = sides[0] // blocks.parts(sides[0], grid_bytes, _PART_BYTES)
-    summed_in = jnp.promote_types(big.dtype, jnp.float32)
 
     def add(part, gradient):
         first, frames = part * length * strides[0], (length + taps[0] - 1) * strides[0]
@@ -165,19 +158,14 @@ def kernel_gradient(
         outputs = lax.dynamic_slice_in_dim(small, part * length, length, axis=1)
         outputs = outputs.reshape(-1, features)
         products = [
-            lax.dot_general(
-                _shifted(seen, shift, (length, *sides[1:])),
-                outputs,
-                (((0,), (0,)), ((), ())),
-                preferred_element_type=summed_in,
-            )
+            _shifted(seen, shift, (length, *sides[1:])).T @ outputs
             for shift in itertools.product(*map(range, taps))
         ]
         return gradient + jnp.stack(products)
 
-    zero = jnp.zeros((math.prod(taps), math.prod(strides) * channels, features), summed_in)
+    zero = jnp.zeros((math.prod(taps), math.prod(strides) * channels, features), big.dtype)
     gradient = lax.fori_loop(0, sides[0] // length, add, zero)
-    gradient = gradient.astype(big.dtype).reshape(*taps, *strides, channels, features)
+    gradient = gradient.reshape(*taps, *strides, channels, features)
     return blocks.join_kernel(gradient.transpose(0, 3, 1, 4, 2, 5, 6, 7), size)
 
 

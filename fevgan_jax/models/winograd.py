@@ -57,15 +57,15 @@ _SMALL = {
 
 
 def suits(sides: Triple, kernel: jax.ShapeDtypeStruct, strides: Triple) -> bool:
-    """Whether this form has whole tiles, something to save, and digits to take sums in.
+    """Whether this form has whole tiles, and something to save.
 
     Args:
       sides: of the small grid.
-      kernel: its shape and dtype.
+      kernel: its shape.
       strides: of T, H, W.
     """
     taps = blocks.count(kernel.shape[:3], strides)
-    if max(taps) not in (2, 3) or jnp.finfo(kernel.dtype).bits < 32:
+    if max(taps) not in (2, 3):
         return False
     channels, features = math.prod(strides) * kernel.shape[3], kernel.shape[4]
     whole = all(n % t == 0 for n, t in zip(sides, _tile(taps), strict=True))
