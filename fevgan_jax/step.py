@@ -53,9 +53,9 @@ def make_train_step(
     updates take the means of their gradients. Row r belongs to part r modulo their number, on any
     number of devices. BatchNorm then sees a part at a time: each is normalised by its own
     statistics, over all devices, and the running averages move once for each part, in order.
-    With `config.compute_dtype` "bfloat16" the players compute in it; parameters, optimizers,
-    statistics, losses and frozen nets stay float32. With `config.remat` the backward passes keep
-    no player's activations but compute them anew.
+    With `config.compute_dtype` "bfloat16" the players and the frozen nets compute in it;
+    parameters, optimizers, statistics, features and losses stay float32. With `config.remat` the
+    backward passes keep no player's activations but compute them anew.
 
     Args:
       config: the experiment.
@@ -152,6 +152,7 @@ def make_train_step(
         players = {"generator": state.generator}
         if config.discriminator_loss:
             players["discriminator"] = state.discriminator
+        frozen = cast(frozen)
         statistics, (gradient, values) = _accumulate(
             lambda statistics, batch, key: gradients(state, statistics, frozen, batch, key),
             config.microbatches,

@@ -1,5 +1,7 @@
 """What the frozen nets have in common: any of them is E_id or the embedder by a config line."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,10 +10,10 @@ import pytest
 from fevgan_jax import recognizers
 from fevgan_jax.configs import demo
 from fevgan_jax.errors import UserError
-from fevgan_jax.models import fevgan
+from fevgan_jax.models import convolutions, fevgan
 from fevgan_jax.recognizers import vgg16
 from fevgan_jax.state import frozen_encoders
-from tests import experiments
+from tests import experiments, programs
 
 ENCODERS = {
     ("vgg16", "pool4+conv5_3"): 1024,
@@ -36,6 +38,32 @@ def test_any_net_is_the_identity_encoder_by_a_config_line(name, features):
     _, state = jax.eval_shape(lambda frozen: experiments.start(config, frozen), frozen)
     code = state.generator.params["decoder_0"]["kernel"].shape[-1]
     assert code == ENCODERS[name, features] + 4 + 6  # E_id, E_s narrowed, labels
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize(("name", "features"), ENCODERS)
+def test_a_net_computes_in_the_dtype_of_its_parameters(name, features, dtype, monkeypatch):
+    monkeypatch.setattr(convolutions, "_is_native", lambda lowering: True)
+    encoder = {"name": name, "features": features}
+    params = {
+        name: jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, dtype), recognizers.shapes(**encoder)
+        )
+    }
+    image = jax.ShapeDtypeStruct((1, 64, 64, 3), "float32")
+    program = jax.make_jaxpr(functools.partial(recognizers.encode, encoder))(params, image)
+    assert programs.multiplied(program.jaxpr, {"conv_general_dilated"}) == {dtype}
+    assert [out.dtype for out in program.out_avals] == [jnp.float32]
+
+
+def test_bfloat16_features_are_those_of_float32_nearly():
+    encoder = {"name": "vgg16", "features": "pool4+conv5_3"}
+    frozen, _ = recognizers.load([encoder], None)
+    images = np.random.default_rng(0).uniform(-1, 1, (2, 64, 64, 3)).astype(np.float32)
+    run = jax.jit(functools.partial(recognizers.encode, encoder))
+    exact = run(frozen, images)
+    rounded = run(jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), frozen), images)
+    assert 0 < np.abs(rounded - exact).mean() < 0.02 * np.abs(exact[0] - exact[1]).mean()
 
 
 @pytest.mark.parametrize(("side", "repeats"), [(1, True), (2, True), (3, False), (6, False)])

@@ -36,7 +36,7 @@ def module(net: str) -> ModuleType:
 
 
 def encode(encoder: Mapping[str, str], frozen: Mapping[str, Any], image: jax.Array) -> jax.Array:
-    """Runs a frozen net on images.
+    """Runs a frozen net on images, in the dtype of its parameters.
 
     Args:
       encoder: `name`, a module of this package, and `features`, the feature maps it gives.
@@ -44,11 +44,13 @@ def encode(encoder: Mapping[str, str], frozen: Mapping[str, Any], image: jax.Arr
       image: `[B, H, W, 3]`, RGB in [-1, 1].
 
     Returns:
-      Feature maps `[B, h, w, D]`, or an embedding `[B, D]`, as that net's module says.
+      Feature maps `[B, h, w, D]`, or an embedding `[B, D]`, as that net's module says; in the
+      image's dtype.
     """
-    net = module(encoder["name"])
+    net, params = module(encoder["name"]), frozen[encoder["name"]]
     network = net.Network(features=encoder["features"])
-    return network.apply({"params": frozen[encoder["name"]]}, net.preprocess(image))
+    seen = net.preprocess(image).astype(jax.tree.leaves(params)[0].dtype)
+    return network.apply({"params": params}, seen).astype(image.dtype)
 
 
 def load(

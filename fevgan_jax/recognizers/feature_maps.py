@@ -18,8 +18,9 @@ def pick(features: str, layers: Iterable[tuple[str, jax.Array]], known: tuple[st
       known: every name, in order.
 
     Returns:
-      Maps `[B, h, w, D]` at unit scale: each part is divided by its root mean square over the
-      sample's positions and channels (choice: no statistics to ship, and parts weigh alike).
+      Maps `[B, h, w, D]` at unit scale, in float32 at least: each part is divided by its root mean
+      square over the sample's positions and channels (choice: no statistics to ship, and parts
+      weigh alike).
       An embedding `[B, D]` comes as the net gives it.
 
     Raises:
@@ -42,4 +43,5 @@ def pick(features: str, layers: Iterable[tuple[str, jax.Array]], known: tuple[st
 
 
 def _unit_scale(x: jax.Array) -> jax.Array:
+    x = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     return x / jnp.sqrt(jnp.mean(jnp.square(x), axis=(1, 2, 3), keepdims=True) + _EPSILON)

@@ -141,7 +141,8 @@ def _normalise_locally(x: jax.Array) -> jax.Array:
     """Local response normalisation over 11 neighbouring channels."""
     channel = np.arange(x.shape[-1])
     near = (np.abs(channel[:, None] - channel) <= 5).astype(np.float32)
-    return x * (1.0 + 1e-4 * jnp.square(x) @ near) ** -0.75
+    scale = (1.0 + 1e-4 * jnp.square(x) @ near) ** -0.75
+    return x * scale.astype(x.dtype)
 
 
 def preprocess(image: jax.Array) -> jax.Array:

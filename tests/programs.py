@@ -1,0 +1,17 @@
+"""What is in a traced program."""
+
+import jax.extend
+
+
+def equations(jaxpr):
+    """All of them, also of the programs within."""
+    for equation in jaxpr.eqns:
+        yield equation
+        for inner in jax.extend.core.jaxprs_in_params(equation.params):
+            yield from equations(inner)
+
+
+def multiplied(jaxpr, kinds=("dot_general", "conv_general_dilated")):
+    """The dtypes, as names, that its products multiply."""
+    products = (e for e in equations(jaxpr) if e.primitive.name in kinds)
+    return {factor.aval.dtype.name for product in products for factor in product.invars}
