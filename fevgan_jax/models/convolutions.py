@@ -5,13 +5,14 @@ same K is its adjoint and takes the small grid to the big one. Both, and the gra
 to K, are bilinear in (big, small, K), so three functions serve the forward and backward passes of
 both.
 
-Accelerators run XLA's own convolutions. XLA for the CPU runs 3D transposed convolutions and the
-gradients of convolutions in naive loops; there the same numbers come from forms it does
-run fast, a picture's as those of a single frame. Most layers take Winograd's form, with two fifths
-of the products (`fevgan_jax.models.winograd`). Where that does not fit, a convolution and the
-kernel's gradient are one matrix product per block of the kernel, and a transposed one is a 2D one
-of stride 1 whose channels are the output's phases (`fevgan_jax.models.phases`). The deepest layers,
-whose kernels outweigh their grids, leave the kernel as it lies (`fevgan_jax.models.windows`).
+Accelerators run XLA's own convolutions (`fevgan_jax.models.native`). XLA for the CPU runs 3D
+transposed convolutions and the gradients of convolutions in naive loops; there the same numbers
+come from forms it does run fast, in float32, a picture's as those of a single frame. Most layers
+take Winograd's form, with two fifths of the products (`fevgan_jax.models.winograd`). Where that
+does not fit, a convolution and the kernel's gradient are one matrix product per block of the
+kernel, and a transposed one is a 2D one of stride 1 whose channels are the output's phases
+(`fevgan_jax.models.phases`). The deepest layers, whose kernels outweigh their grids, leave the
+kernel as it lies (`fevgan_jax.models.windows`).
 
 Grids are `[B, (T,) H, W, C]`, kernels `[(t,) h, w, C_big, C_small]`; strides and padding have as
 many numbers. Padding is per side, as PyTorch counts it: kernel 4, stride 2, padding 1 halves or
@@ -25,15 +26,12 @@ from types import ModuleType
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
-from fevgan_jax.models import blocks, phases, windows, winograd
+from fevgan_jax.models import blocks, native, phases, windows, winograd
 
-Triple = tuple[int, int, int]
 Sides = tuple[int, ...]
 
 LOWERINGS = ("auto", "native", "product")
-_NUMBERS = {4: ("NHWC", "HWIO", "NHWC"), 5: ("NDHWC", "DHWIO", "NDHWC")}
 
 
 def convolve(
@@ -52,12 +50,7 @@ def convolve(
     Returns:
       `[B, (T',) H', W', C_small]`, each side `(n + 2 * padding - kernel) // stride + 1`.
     """
-    if _is_native(lowering):
-        edges = [(p, p) for p in padding]
-        return lax.conv_general_dilated(
-            big, kernel, strides, edges, dimension_numbers=_NUMBERS[big.ndim]
-        )
-    return _in_frames(_down, big, kernel, strides, padding)
+    return _run(_down, big, kernel, strides, padding, lowering)
 
 
 def convolve_constant(
@@ -116,34 +109,26 @@ def transposed_convolve(
     Returns:
       `[B, (T',) H', W', C_big]`, each side `(n - 1) * stride + kernel - 2 * padding`.
     """
-    if _is_native(lowering):
-        *size, _, _ = kernel.shape
-        flipped = jnp.swapaxes(jnp.flip(kernel, range(len(size))), -2, -1)
-        edges = [(k - 1 - p, k - 1 - p) for k, p in zip(size, padding, strict=True)]
-        ones = (1,) * len(size)
-        return lax.conv_general_dilated(
-            small,
-            flipped,
-            ones,
-            edges,
-            lhs_dilation=strides,
-            dimension_numbers=_NUMBERS[small.ndim],
-        )
-    return _in_frames(_up_to_whole, small, kernel, strides, padding)
+    return _run(_up_to_whole, small, kernel, strides, padding, lowering)
 
 
-def _in_frames(
-    operation: Callable, grid: jax.Array, kernel: jax.Array, strides: Sides, padding: Sides
+def _run(
+    operation: Callable,
+    grid: jax.Array,
+    kernel: jax.Array,
+    strides: Sides,
+    padding: Sides,
+    lowering: str,
 ) -> jax.Array:
-    """Runs a 3D operation, on a picture as a single frame, and in float32 at least.
-
-    A CPU has products of nothing shorter, and rounding what they give is all that bfloat16 asks.
-    """
+    """Runs an operation; not as XLA's own, it is 3D, a picture a single frame, and float32."""
+    if _is_native(lowering):
+        return operation(grid, kernel, strides, padding, True)
     dtype = grid.dtype
+    # A CPU has products of nothing shorter; to round what they give is all that bfloat16 asks.
     grid, kernel = (x.astype(jnp.promote_types(dtype, jnp.float32)) for x in (grid, kernel))
     if grid.ndim == 5:
-        return operation(grid, kernel, strides, padding).astype(dtype)
-    made = operation(grid[:, None], kernel[None], (1, *strides), (0, *padding))
+        return operation(grid, kernel, strides, padding, False).astype(dtype)
+    made = operation(grid[:, None], kernel[None], (1, *strides), (0, *padding), False)
     return made[:, 0].astype(dtype)
 
 
@@ -153,8 +138,12 @@ def _is_native(lowering: str) -> bool:
     return lowering == "native" or (lowering == "auto" and jax.default_backend() != "cpu")
 
 
-def _form(batch: int, sides: Triple, kernel: jax.ShapeDtypeStruct, strides: Triple) -> ModuleType:
+def _form(
+    is_native: bool, batch: int, sides: Sides, kernel: jax.ShapeDtypeStruct, strides: Sides
+) -> ModuleType:
     """The module for a layer with a small grid of these `sides` (choice: bounds as measured)."""
+    if is_native:
+        return native
     positions, features = batch * math.prod(sides), kernel.shape[4]
     if 2 * positions <= features:
         return windows
@@ -165,65 +154,79 @@ def _form(batch: int, sides: Triple, kernel: jax.ShapeDtypeStruct, strides: Trip
 
 # Each direction is jitted, so that layers of the same shapes are traced once for all: the
 # discriminator's two passes, and a frozen net's blocks.
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-@functools.partial(jax.jit, static_argnums=(2, 3))
-def _down(big: jax.Array, kernel: jax.Array, strides: Triple, padding: Triple) -> jax.Array:
-    sides = blocks.small_sides(big.shape[1:4], kernel.shape[:3], strides, padding)
-    return _form(big.shape[0], sides, kernel, strides).down(big, kernel, strides, padding)
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
+@functools.partial(jax.jit, static_argnums=(2, 3, 4))
+def _down(
+    big: jax.Array, kernel: jax.Array, strides: Sides, padding: Sides, is_native: bool
+) -> jax.Array:
+    sides = blocks.small_sides(big.shape[1:-1], kernel.shape[:-2], strides, padding)
+    return _form(is_native, big.shape[0], sides, kernel, strides).down(
+        big, kernel, strides, padding
+    )
 
 
-def _down_forward(big, kernel, strides, padding):
-    return _down(big, kernel, strides, padding), (big, kernel)
+def _down_forward(big, kernel, strides, padding, is_native):
+    return _down(big, kernel, strides, padding, is_native), (big, kernel)
 
 
-def _down_backward(strides, padding, saved, small):
+def _down_backward(strides, padding, is_native, saved, small):
     big, kernel = saved
     return (
-        _up(small, kernel, strides, padding, big.shape[1:4]),
-        _kernel_gradient(big, small, kernel, strides, padding),
+        _up(small, kernel, strides, padding, is_native, big.shape[1:-1]),
+        _kernel_gradient(big, small, kernel, strides, padding, is_native),
     )
 
 
 _down.defvjp(_down_forward, _down_backward)
 
 
-def _up_to_whole(small: jax.Array, kernel: jax.Array, strides: Triple, padding: Triple):
+def _up_to_whole(small, kernel, strides, padding, is_native) -> jax.Array:
     """From the small grid to as much of a big one as it reaches."""
     sides = tuple(
         (n - 1) * s + k - 2 * p
-        for n, k, s, p in zip(small.shape[1:4], kernel.shape[:3], strides, padding, strict=True)
+        for n, k, s, p in zip(small.shape[1:-1], kernel.shape[:-2], strides, padding, strict=True)
     )
-    return _up(small, kernel, strides, padding, sides)
+    return _up(small, kernel, strides, padding, is_native, sides)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
-@functools.partial(jax.jit, static_argnums=(2, 3, 4))
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4, 5))
+@functools.partial(jax.jit, static_argnums=(2, 3, 4, 5))
 def _up(
-    small: jax.Array, kernel: jax.Array, strides: Triple, padding: Triple, sides: Triple
+    small: jax.Array,
+    kernel: jax.Array,
+    strides: Sides,
+    padding: Sides,
+    is_native: bool,
+    sides: Sides,
 ) -> jax.Array:
-    form = _form(small.shape[0], small.shape[1:4], kernel, strides)
+    form = _form(is_native, small.shape[0], small.shape[1:-1], kernel, strides)
     return form.up(small, kernel, strides, padding, sides)
 
 
-def _up_forward(small, kernel, strides, padding, sides):
-    return _up(small, kernel, strides, padding, sides), (small, kernel)
+def _up_forward(small, kernel, strides, padding, is_native, sides):
+    return _up(small, kernel, strides, padding, is_native, sides), (small, kernel)
 
 
-def _up_backward(strides, padding, sides, saved, big):
+def _up_backward(strides, padding, is_native, sides, saved, big):
     del sides
     small, kernel = saved
     return (
-        _down(big, kernel, strides, padding),
-        _kernel_gradient(big, small, kernel, strides, padding),
+        _down(big, kernel, strides, padding, is_native),
+        _kernel_gradient(big, small, kernel, strides, padding, is_native),
     )
 
 
 _up.defvjp(_up_forward, _up_backward)
 
 
-@functools.partial(jax.jit, static_argnums=(3, 4))
+@functools.partial(jax.jit, static_argnums=(3, 4, 5))
 def _kernel_gradient(
-    big: jax.Array, small: jax.Array, kernel: jax.Array, strides: Triple, padding: Triple
+    big: jax.Array,
+    small: jax.Array,
+    kernel: jax.Array,
+    strides: Sides,
+    padding: Sides,
+    is_native: bool,
 ) -> jax.Array:
-    form = _form(small.shape[0], small.shape[1:4], kernel, strides)
-    return form.kernel_gradient(big, small, kernel.shape[:3], strides, padding)
+    form = _form(is_native, small.shape[0], small.shape[1:-1], kernel, strides)
+    return form.kernel_gradient(big, small, kernel.shape[:-2], strides, padding)
