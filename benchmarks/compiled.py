@@ -3,13 +3,14 @@
 `python benchmarks/compiled.py --config=mug --chip=H200 --chips=8 --batch_size=16` compiles for
 H200s where the extra `[cuda12]` is installed, and with `--chip=v5e` for TPUs where `[tpu]` is; no
 driver is needed. Prints one JSON object: the collectives by kind (how many, bytes), their bytes as
-a share of the parameters', cuDNN's convolutions by type and layout, and a chip's peak memory, which
-has the state in it. Further `XLA_FLAGS` are heeded.
+a share of the parameters', cuDNN's convolutions by type and layout, their arithmetic as they run,
+and a chip's peak memory, which has the state in it. Further `XLA_FLAGS` are heeded.
 """
 
 import collections
 import importlib.util
 import json
+import math
 import os
 import pathlib
 import re
@@ -41,7 +42,12 @@ CHIPS = {
 _INSTALLED_BY = {"H200": ("jax_cuda12_plugin", "cuda12"), "v5e": ("libtpu", "tpu")}
 """The package that each chip's compiler comes in, and the extra that brings it."""
 
-_CUDNN = re.compile(r"= \(?(\w+)\[.*dim_labels=(\w+->\w+).*__cudnn\$conv")
+_ARRAY = re.compile(r"%([\w.-]+) = \(?\w+\[([\d,]+)\]")
+_CUDNN = re.compile(
+    r"%(?P<made>[\w.-]+) = \(?(?P<dtype>\w+)\[.*custom-call\(%(?P<first>[\w.-]+), "
+    r"%(?P<second>[\w.-]+).*window={size=(?P<window>[\dx]+).*dim_labels=(?P<layout>\w+->\w+)"
+    r".*__cudnn\$conv(?P<direction>BackwardInput|BackwardFilter|)"
+)
 
 
 def compiled(
@@ -64,7 +70,7 @@ def compiled(
     seconds = time.perf_counter() - start
     text = program.as_text()
     found = scaling.collectives(text)
-    convolutions_by_cudnn = collections.Counter(map(" ".join, _CUDNN.findall(text)))
+    by_cudnn = list(_CUDNN.finditer(text))
     return {
         "chip": chip,
         "chips": num_chips,
@@ -76,11 +82,33 @@ def compiled(
         "exchanged_per_parameter_byte": round(
             sum(map(sum, found.values())) / sum(parameters.values()), 4
         ),
-        "convolutions_by_cudnn": convolutions_by_cudnn,
+        "convolutions_by_cudnn": collections.Counter(
+            f"{found['dtype']} {found['layout']}" for found in by_cudnn
+        ),
+        "gigaflop_in_convolutions": round(1e-9 * _operations(text, by_cudnn), 1),
         "peak_mib": round(program.memory_analysis().peak_memory_in_bytes / 2**20),
         "compile_s": round(seconds, 1),
         "jax": metadata.version("jax"),
     }
+
+
+def _operations(text: str, convolutions_by_cudnn: list[re.Match]) -> int:
+    """Multiplications and additions of convolutions, those with zeros among them."""
+    shapes = {
+        name: [int(side) for side in sides.split(",")] for name, sides in _ARRAY.findall(text)
+    }
+    total = 0
+    for found in convolutions_by_cudnn:
+        made, first, second = (shapes[found[name]] for name in ("made", "first", "second"))
+        small, big = {
+            "": (made, first),
+            "BackwardInput": (first, made),
+            "BackwardFilter": (second, first),
+        }[found["direction"]]
+        channels = big[found["layout"].index("f")]
+        window = math.prod(map(int, found["window"].split("x")))
+        total += 2 * math.prod(small) * window * channels
+    return total
 
 
 if __name__ == "__main__":
@@ -88,7 +116,7 @@ if __name__ == "__main__":
     _CHIP = flags.DEFINE_enum("chip", "H200", list(CHIPS), "what to compile for")
     _NUM_CHIPS = flags.DEFINE_integer("chips", 8, "how many of them", 1, 8)
     _BATCH_SIZE = flags.DEFINE_integer("batch_size", 16, "clips a step, on all of them together")
-    convolutions._is_native = lambda lowering: True  # JAX's own device is the CPU here
+    convolutions.is_native = lambda *_: True  # JAX's own device is the CPU here
     cli.run(
         lambda: print(
             json.dumps(compiled(_CONFIG.value, _CHIP.value, _NUM_CHIPS.value, _BATCH_SIZE.value))

@@ -137,5 +137,5 @@ def _main() -> None:
 
 
 if __name__ == "__main__":
-    convolutions._is_native = lambda lowering: True
+    convolutions.is_native = lambda *_: True
     _main()

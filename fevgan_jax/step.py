@@ -11,6 +11,7 @@ import optax
 from clu import metrics as clu_metrics
 
 from fevgan_jax import losses, sharding
+from fevgan_jax.models import convolutions, native
 from fevgan_jax.optimizers import make_optimizer
 from fevgan_jax.state import Networks, Player, TrainState, Weights, make_condition
 
@@ -160,6 +161,8 @@ def make_train_step(
             batch,
             jax.random.fold_in(state.key, state.step),
         )
+        if convolutions.is_native():
+            gradient = native.laid_out(gradient)
         players = {
             name: _update(config[f"{name}_optimizer"], player, gradient[name], statistics[name])
             for name, player in players.items()

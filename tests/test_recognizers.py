@@ -43,7 +43,7 @@ def test_any_net_is_the_identity_encoder_by_a_config_line(name, features):
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize(("name", "features"), ENCODERS)
 def test_a_net_computes_in_the_dtype_of_its_parameters(name, features, dtype, monkeypatch):
-    monkeypatch.setattr(convolutions, "_is_native", lambda lowering: True)
+    monkeypatch.setattr(convolutions, "is_native", lambda *_: True)
     encoder = {"name": name, "features": features}
     params = {
         name: jax.tree.map(

@@ -13,7 +13,7 @@ from tests import experiments
 def program():
     with pytest.MonkeyPatch.context() as patch:
         # As accelerators run them: those of the CPU work a kernel off in a loop.
-        patch.setattr(convolutions, "_is_native", lambda lowering: True)
+        patch.setattr(convolutions, "is_native", lambda *_: True)
         config = experiments.without_frozen_nets()
         # The full model's proportions, for a gradient to outweigh its layer's statistics.
         config.model.generator.encoder_features = (16, 32, 64, 128)

@@ -113,7 +113,7 @@ def program(config, start):
 
 
 def test_bfloat16_is_what_accelerators_multiply(monkeypatch):
-    monkeypatch.setattr(convolutions, "_is_native", lambda lowering: True)
+    monkeypatch.setattr(convolutions, "is_native", lambda *_: True)
     config = experiments.narrow(demo.get_config())
     frozen = {"vgg16": recognizers.shapes(**config.model.identity_encoder)}
     networks, state = jax.eval_shape(lambda frozen: experiments.start(config, frozen), frozen)

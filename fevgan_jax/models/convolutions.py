@@ -34,6 +34,17 @@ Sides = tuple[int, ...]
 LOWERINGS = ("auto", "native", "product")
 
 
+def is_native(lowering: str = "auto") -> bool:
+    """Whether this lowering is XLA's own convolution, on the default backend.
+
+    Raises:
+      ValueError: there is no such lowering.
+    """
+    if lowering not in LOWERINGS:
+        raise ValueError(f"lowering is {lowering!r}; it must be one of {LOWERINGS}.")
+    return lowering == "native" or (lowering == "auto" and jax.default_backend() != "cpu")
+
+
 def convolve(
     big: jax.Array, kernel: jax.Array, strides: Sides, padding: Sides, lowering: str = "auto"
 ) -> jax.Array:
@@ -121,7 +132,7 @@ def _run(
     lowering: str,
 ) -> jax.Array:
     """Runs an operation; not as XLA's own, it is 3D, a picture a single frame, and float32."""
-    if _is_native(lowering):
+    if is_native(lowering):
         return operation(grid, kernel, strides, padding, True)
     dtype = grid.dtype
     # A CPU has products of nothing shorter; to round what they give is all that bfloat16 asks.
@@ -130,12 +141,6 @@ def _run(
         return operation(grid, kernel, strides, padding, False).astype(dtype)
     made = operation(grid[:, None], kernel[None], (1, *strides), (0, *padding), False)
     return made[:, 0].astype(dtype)
-
-
-def _is_native(lowering: str) -> bool:
-    if lowering not in LOWERINGS:
-        raise ValueError(f"lowering is {lowering!r}; it must be one of {LOWERINGS}.")
-    return lowering == "native" or (lowering == "auto" and jax.default_backend() != "cpu")
 
 
 def _form(

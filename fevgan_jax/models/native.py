@@ -8,6 +8,7 @@ Grids, strides and padding are those of `fevgan_jax.models.convolutions`.
 """
 
 import functools
+from typing import Any
 
 import jax
 from jax import lax
@@ -43,7 +44,20 @@ def kernel_gradient(
     kernel = jax.ShapeDtypeStruct((*size, big.shape[-1], small.shape[-1]), big.dtype)
     convolve = functools.partial(down, big, strides=strides, padding=padding)
     (made,) = jax.linear_transpose(convolve, kernel)(small)
-    # cuDNN's filters lie otherwise than ours. Turned around within the optimizer's update, as XLA
-    # would have it, they keep that from working in place: a copy of kernel and moments each.
-    made = with_layout_constraint(made, Layout(tuple(range(made.ndim))))
-    return lax.optimization_barrier(made)
+    return made
+
+
+def laid_out(gradients: Any) -> Any:
+    """Gradients that lie in memory as their parameters do, before an optimizer takes them.
+
+    cuDNN's filters lie otherwise. Turned around within the optimizer's update, as XLA would have
+    it, they keep that from working in place, which costs a copy of each kernel and of its moments.
+
+    Args:
+      gradients: a pytree of arrays; whole, or else several devices would sum each summand.
+    """
+
+    def row_major(leaf: jax.Array) -> jax.Array:
+        return with_layout_constraint(leaf, Layout(tuple(range(leaf.ndim))))
+
+    return lax.optimization_barrier(jax.tree.map(row_major, gradients))
