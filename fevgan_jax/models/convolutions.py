@@ -144,10 +144,10 @@ def _run(
 
 
 def _form(
-    is_native: bool, batch: int, sides: Sides, kernel: jax.ShapeDtypeStruct, strides: Sides
+    natively: bool, batch: int, sides: Sides, kernel: jax.ShapeDtypeStruct, strides: Sides
 ) -> ModuleType:
     """The module for a layer with a small grid of these `sides` (choice: bounds as measured)."""
-    if is_native:
+    if natively:
         return native
     positions, features = batch * math.prod(sides), kernel.shape[4]
     if 2 * positions <= features:
@@ -162,36 +162,34 @@ def _form(
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
 @functools.partial(jax.jit, static_argnums=(2, 3, 4))
 def _down(
-    big: jax.Array, kernel: jax.Array, strides: Sides, padding: Sides, is_native: bool
+    big: jax.Array, kernel: jax.Array, strides: Sides, padding: Sides, natively: bool
 ) -> jax.Array:
     sides = blocks.small_sides(big.shape[1:-1], kernel.shape[:-2], strides, padding)
-    return _form(is_native, big.shape[0], sides, kernel, strides).down(
-        big, kernel, strides, padding
-    )
+    return _form(natively, big.shape[0], sides, kernel, strides).down(big, kernel, strides, padding)
 
 
-def _down_forward(big, kernel, strides, padding, is_native):
-    return _down(big, kernel, strides, padding, is_native), (big, kernel)
+def _down_forward(big, kernel, strides, padding, natively):
+    return _down(big, kernel, strides, padding, natively), (big, kernel)
 
 
-def _down_backward(strides, padding, is_native, saved, small):
+def _down_backward(strides, padding, natively, saved, small):
     big, kernel = saved
     return (
-        _up(small, kernel, strides, padding, is_native, big.shape[1:-1]),
-        _kernel_gradient(big, small, kernel, strides, padding, is_native),
+        _up(small, kernel, strides, padding, natively, big.shape[1:-1]),
+        _kernel_gradient(big, small, kernel, strides, padding, natively),
     )
 
 
 _down.defvjp(_down_forward, _down_backward)
 
 
-def _up_to_whole(small, kernel, strides, padding, is_native) -> jax.Array:
+def _up_to_whole(small, kernel, strides, padding, natively) -> jax.Array:
     """From the small grid to as much of a big one as it reaches."""
     sides = tuple(
         (n - 1) * s + k - 2 * p
         for n, k, s, p in zip(small.shape[1:-1], kernel.shape[:-2], strides, padding, strict=True)
     )
-    return _up(small, kernel, strides, padding, is_native, sides)
+    return _up(small, kernel, strides, padding, natively, sides)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4, 5))
@@ -201,23 +199,23 @@ def _up(
     kernel: jax.Array,
     strides: Sides,
     padding: Sides,
-    is_native: bool,
+    natively: bool,
     sides: Sides,
 ) -> jax.Array:
-    form = _form(is_native, small.shape[0], small.shape[1:-1], kernel, strides)
+    form = _form(natively, small.shape[0], small.shape[1:-1], kernel, strides)
     return form.up(small, kernel, strides, padding, sides)
 
 
-def _up_forward(small, kernel, strides, padding, is_native, sides):
-    return _up(small, kernel, strides, padding, is_native, sides), (small, kernel)
+def _up_forward(small, kernel, strides, padding, natively, sides):
+    return _up(small, kernel, strides, padding, natively, sides), (small, kernel)
 
 
-def _up_backward(strides, padding, is_native, sides, saved, big):
+def _up_backward(strides, padding, natively, sides, saved, big):
     del sides
     small, kernel = saved
     return (
-        _down(big, kernel, strides, padding, is_native),
-        _kernel_gradient(big, small, kernel, strides, padding, is_native),
+        _down(big, kernel, strides, padding, natively),
+        _kernel_gradient(big, small, kernel, strides, padding, natively),
     )
 
 
@@ -231,7 +229,7 @@ def _kernel_gradient(
     kernel: jax.Array,
     strides: Sides,
     padding: Sides,
-    is_native: bool,
+    natively: bool,
 ) -> jax.Array:
-    form = _form(is_native, small.shape[0], small.shape[1:-1], kernel, strides)
+    form = _form(natively, small.shape[0], small.shape[1:-1], kernel, strides)
     return form.kernel_gradient(big, small, kernel.shape[:-2], strides, padding)
