@@ -45,7 +45,8 @@ _INSTALLED_BY = {"H200": ("jax_cuda12_plugin", "cuda12"), "v5e": ("libtpu", "tpu
 _ARRAY = re.compile(r"%([\w.-]+) = \(?\w+\[([\d,]+)\]")
 _CUDNN = re.compile(
     r"%(?P<made>[\w.-]+) = \(?(?P<dtype>\w+)\[.*custom-call\(%(?P<first>[\w.-]+), "
-    r"%(?P<second>[\w.-]+).*window={size=(?P<window>[\dx]+).*dim_labels=(?P<layout>\w+->\w+)"
+    r"%(?P<second>[\w.-]+)[^)]*\), (?:window={size=(?P<window>[\dx]+)[^}]*}, )?"
+    r"dim_labels=(?P<layout>\w+->\w+)"
     r".*__cudnn\$conv(?P<direction>BackwardInput|BackwardFilter|)"
 )
 
@@ -106,7 +107,7 @@ def _operations(text: str, convolutions_by_cudnn: list[re.Match]) -> int:
             "BackwardFilter": (second, first),
         }[found["direction"]]
         channels = big[found["layout"].index("f")]
-        window = math.prod(map(int, found["window"].split("x")))
+        window = math.prod(map(int, (found["window"] or "1").split("x")))
         total += 2 * math.prod(small) * window * channels
     return total
 

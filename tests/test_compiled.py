@@ -31,6 +31,10 @@ PROGRAM = "\n".join(
         )
     ]
 )
+POINTWISE = (
+    "  %mixed.1 = (bf16[2,64,16,32,32]{}, u8[0]{}) custom-call(%big.1, %weights.1, %bias.1), "
+    'dim_labels=bf012_oi012->bf012, custom_call_target="__cudnn$convBiasActivationForward"'
+)
 NAIVE = CALL.format(
     name="naive.1",
     made="bf16[128,256,4,4,4]{}",
@@ -55,6 +59,10 @@ def test_each_direction_of_a_layer_has_the_same_arithmetic(compiled):
     found = list(compiled._CUDNN.finditer(PROGRAM))
     assert [match["layout"] for match in found] == ["bf012_oi012->bf012"] * 3
     assert compiled._operations(PROGRAM, found) == 3 * layer
+    text = f"{PROGRAM}\n  %weights.1 = bf16[64,128,1,1,1]{{}} parameter(3)\n{POINTWISE}"
+    found = list(compiled._CUDNN.finditer(text))
+    mixed = 2 * (2 * 16 * 32 * 32) * 128 * 64
+    assert compiled._operations(text, found) == 3 * layer + mixed
     text = f"{PROGRAM}\n{NAIVE}"
     zeros_too = 2 * (128 * 256 * 4**3) * (15 * 31 * 31) * 2
     found = list(compiled._CUDNN.finditer(text))

@@ -123,6 +123,20 @@ def test_bfloat16_is_what_accelerators_multiply(monkeypatch):
         assert programs.multiplied(program.jaxpr) == {config.compute_dtype}
 
 
+def test_accelerators_lay_whole_gradients_out_before_the_optimizer(start, monkeypatch):
+    assert "optimization_barrier" not in str(program(configured(), start))
+    monkeypatch.setattr(convolutions, "is_native", lambda *_: True)
+    found = list(programs.equations(program(configured(microbatches=2), start)))
+    names = [equation.primitive.name for equation in found]
+    assert names.count("optimization_barrier") == 1  # after the parts' sum, for both players
+    (barrier,) = (e for e in found if e.primitive.name == "optimization_barrier")
+    parameters = jax.tree.leaves([player.params for player in players(start).values()])
+    assert sorted(leaf.aval.shape for leaf in barrier.outvars) == sorted(
+        leaf.shape for leaf in parameters
+    )
+    assert names.count("layout_constraint") == len(parameters)
+
+
 def test_bfloat16_computes_in_it_and_keeps_float32(start, plain):
     batch, config = batch_of(SIZE // 2), configured(compute_dtype="bfloat16")
     step = compiled(config, start, SIZE // 2)

@@ -1,8 +1,8 @@
 """XLA's own convolutions, for accelerators: 2D and 3D alike.
 
 Each direction is written as XLA's compilers know it. Left to itself, JAX writes the kernel's
-gradient of a transposed convolution as one over a grid that is blown up with zeros, for whose
-windows, as large as a video, cuDNN has no fast kernel.
+gradient of a transposed convolution as one over a grid that is blown up with zeros, and the full
+model's step multiplies twice as much (`benchmarks/compiled.py`).
 
 Grids, strides and padding are those of `fevgan_jax.models.convolutions`.
 """
@@ -54,7 +54,8 @@ def laid_out(gradients: Any) -> Any:
     it, they keep that from working in place, which costs a copy of each kernel and of its moments.
 
     Args:
-      gradients: a pytree of arrays; whole, or else several devices would sum each summand.
+      gradients: a pytree of arrays, summed over all passes; XLA would not sum them across this,
+        and several devices would exchange each pass's apart.
     """
 
     def row_major(leaf: jax.Array) -> jax.Array:
