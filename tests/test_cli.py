@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -46,3 +47,21 @@ def test_a_full_disk_is_the_users_to_mend_and_a_bug_is_ours():
     assert full.stderr.startswith("error: cannot write: No space left")
     assert bug.returncode == 1
     assert "Traceback" in bug.stderr
+
+
+def test_llvm_is_hurried_where_only_a_cpu_can_be(tmp_path):
+    (tmp_path / "jax_plugins").mkdir()  # all that an accelerator's package has to bring
+    asked = "import os; print(os.environ['XLA_FLAGS'])"
+    program = f"from fevgan_jax import cli; import jax\ncli.run(lambda: exec({asked!r}))"
+
+    def flags(**settings):
+        settings = os.environ | {"XLA_FLAGS": "--xla_cpu_enable_fast_math=false"} | settings
+        command = [sys.executable, "-c", program]
+        return subprocess.run(command, env=settings, capture_output=True, text=True, check=True)
+
+    hurried = flags(JAX_PLATFORMS="cpu").stdout
+    assert "-disable-lsr" in hurried and "--xla_cpu_enable_fast_math=false" in hurried
+    assert flags(JAX_PLATFORMS="").stdout == hurried
+    beside = {"PYTHONPATH": str(tmp_path)}
+    assert flags(JAX_PLATFORMS="cpu", **beside).stdout == hurried
+    assert "-disable-lsr" not in flags(JAX_PLATFORMS="", **beside).stdout

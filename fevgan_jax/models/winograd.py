@@ -20,7 +20,6 @@ strides and padding are those of `fevgan_jax.models.convolutions`.
 
 import functools
 import math
-import operator
 
 import jax
 import jax.numpy as jnp
@@ -225,7 +224,7 @@ def _axis_points(grid: jax.Array, taps: int) -> jax.Array:
     matrix, step = _BIG[taps], _SMALL[taps].shape[1]
     width = matrix.shape[1]
     last = grid.shape[2] - width
-    seen = [grid[:, :, at : at + last + 1 : step] for at in range(width)]
+    seen = [lax.slice_in_dim(grid, at, at + last + 1, step, axis=2) for at in range(width)]
     return jnp.stack([_combine(point, seen) for point in matrix], axis=1)
 
 
@@ -241,7 +240,7 @@ def _from_axis_points(products: jax.Array, taps: int) -> jax.Array:
             jnp.pad(_combine(matrix[:, at], points), ((0, 0), (0, 0), (k, beyond - k), (0, 0)))
             for k, at in enumerate(range(phase, width, step))
         ]
-        phases.append(functools.reduce(operator.add, shifted))
+        phases.append(functools.reduce(lax.add, shifted))
     grid = jnp.stack(phases, axis=3)
     grid = grid.reshape(*grid.shape[:2], -1, grid.shape[4])
     return grid[:, :, : step * (tiles - 1) + width]
@@ -253,7 +252,7 @@ def _combine(signs: np.ndarray, terms: list[jax.Array]) -> jax.Array:
     minus = [term for sign, term in zip(signs, terms, strict=True) if sign < 0]
     if not plus:
         plus = [-minus.pop()]
-    return functools.reduce(operator.sub, minus, functools.reduce(operator.add, plus))
+    return functools.reduce(lax.sub, minus, functools.reduce(lax.add, plus))
 
 
 def _part(
