@@ -35,7 +35,7 @@ _XLA_FLAGS = (
     "--xla_backend_extra_options=-disable-lsr,-unroll-threshold=100,-unroll-partial-threshold=100"
 )
 """No search for cheaper addresses, and fewer loops written out: what LLVM would do besides takes a
-quarter of the compilation on a CPU, and a step is no sooner done (choice: measured)."""
+tenth to a quarter of the compilation on a CPU, and a step is no sooner done (choice: measured)."""
 
 
 def run(main: Callable[[], None]) -> None:
