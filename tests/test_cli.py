@@ -52,16 +52,17 @@ def test_a_full_disk_is_the_users_to_mend_and_a_bug_is_ours():
 def test_llvm_is_hurried_where_only_a_cpu_can_be(tmp_path):
     (tmp_path / "jax_plugins").mkdir()  # all that an accelerator's package has to bring
     asked = "import os; print(os.environ['XLA_FLAGS'])"
-    program = f"from fevgan_jax import cli; import jax\ncli.run(lambda: exec({asked!r}))"
+    program = f"from fevgan_jax import cli\ncli.run(lambda: exec({asked!r}))"
+    without_plugins = "import sys; sys.modules |= dict.fromkeys(('jax_plugins', 'libtpu'))\n"
 
-    def flags(**settings):
+    def flags(program, **settings):
         settings = os.environ | {"XLA_FLAGS": "--xla_cpu_enable_fast_math=false"} | settings
         command = [sys.executable, "-c", program]
         return subprocess.run(command, env=settings, capture_output=True, text=True, check=True)
 
-    hurried = flags(JAX_PLATFORMS="cpu").stdout
+    hurried = flags(program, JAX_PLATFORMS="cpu").stdout
     assert "-disable-lsr" in hurried and "--xla_cpu_enable_fast_math=false" in hurried
-    assert flags(JAX_PLATFORMS="").stdout == hurried
+    assert flags(without_plugins + program, JAX_PLATFORMS="").stdout == hurried
     beside = {"PYTHONPATH": str(tmp_path)}
-    assert flags(JAX_PLATFORMS="cpu", **beside).stdout == hurried
-    assert "-disable-lsr" not in flags(JAX_PLATFORMS="", **beside).stdout
+    assert flags(program, JAX_PLATFORMS="cpu", **beside).stdout == hurried
+    assert "-disable-lsr" not in flags(program, JAX_PLATFORMS="", **beside).stdout
