@@ -6,9 +6,10 @@ blocks, whose kernel has as many taps as it has blocks. Notation as in
 """
 
 import itertools
+from collections.abc import Callable, Sequence
 
 import jax
-import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 Triple = tuple[int, int, int]
@@ -38,7 +39,7 @@ def split_kernel(kernel: jax.Array, strides: Triple) -> jax.Array:
     """
     *size, channels, features = kernel.shape
     to_whole_blocks = [(0, -k % s) for k, s in zip(size, strides, strict=True)]
-    kernel = jnp.pad(kernel, [*to_whole_blocks, (0, 0), (0, 0)])
+    kernel = zero_pad(kernel, [*to_whole_blocks, (0, 0), (0, 0)])
     return kernel.reshape(*interleave(count(size, strides), strides), channels, features)
 
 
@@ -55,21 +56,51 @@ def pad(big: jax.Array, sides: Triple, size: Triple, strides: Triple, padding: T
     Along each side these are as many as the small grid has positions, and the kernel's others.
     """
     edges = [
-        (p, (n + b - 1) * s - p - side, 0)
+        (p, (n + b - 1) * s - p - side)
         for side, n, b, s, p in zip(
             big.shape[1:4], sides, count(size, strides), strides, padding, strict=True
         )
     ]
-    return lax.pad(big, jnp.zeros((), big.dtype), [(0, 0, 0), *edges, (0, 0, 0)])
+    return zero_pad(big, [(0, 0), *edges, (0, 0)])
 
 
 def crop(grid: jax.Array, sides: Triple, padding: Triple) -> jax.Array:
     """The adjoint of `pad`: cuts padding off, and puts zeros where no block reached."""
-    edges = [(-p, p + n - m, 0) for m, n, p in zip(grid.shape[1:4], sides, padding, strict=True)]
-    return lax.pad(grid, jnp.zeros((), grid.dtype), [(0, 0, 0), *edges, (0, 0, 0)])
+    edges = [(-p, p + n - m) for m, n, p in zip(grid.shape[1:4], sides, padding, strict=True)]
+    return zero_pad(grid, [(0, 0), *edges, (0, 0)])
+
+
+def zero_pad(grid: jax.Array, edges: Sequence[tuple[int, int]]) -> jax.Array:
+    """Puts zeros before and after each axis; fewer than none cut it."""
+    if not any(itertools.chain.from_iterable(edges)):
+        return grid
+    return lax.pad(grid, np.zeros((), grid.dtype), [(*edge, 0) for edge in edges])
 
 
 def parts(length: int, num_bytes: int, most_bytes: int) -> int:
     """Into how many equal parts to cut a side, so that none is larger; `length` if all would be."""
     fitting = (n for n in range(1, length) if length % n == 0 and num_bytes <= n * most_bytes)
     return next(fitting, length)
+
+
+def work_off(
+    num_parts: int, compute: Callable[[jax.Array | int, jax.Array], jax.Array], result: jax.Array
+) -> jax.Array:
+    """Repeats `result = compute(part, result)`; a single part leaves no loop to compile."""
+    if num_parts == 1:
+        return compute(0, result)
+    return lax.fori_loop(0, num_parts, compute, result)
+
+
+def take(grid: jax.Array, start: jax.Array | int, length: int, axis: int) -> jax.Array:
+    """`length` positions of an axis from `start` on, which is none below zero."""
+    if length == grid.shape[axis]:
+        return grid
+    return lax.dynamic_slice_in_dim(grid, start, length, axis, allow_negative_indices=False)
+
+
+def put(grid: jax.Array, values: jax.Array, start: jax.Array | int, axis: int) -> jax.Array:
+    """The grid with these values from position `start` of an axis on."""
+    if values.shape == grid.shape:
+        return values
+    return lax.dynamic_update_slice_in_dim(grid, values, start, axis, allow_negative_indices=False)

@@ -26,6 +26,7 @@ from types import ModuleType
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from fevgan_jax.models import blocks, native, phases, windows, winograd
 
@@ -139,8 +140,9 @@ def _run(
     grid, kernel = (x.astype(jnp.promote_types(dtype, jnp.float32)) for x in (grid, kernel))
     if grid.ndim == 5:
         return operation(grid, kernel, strides, padding, False).astype(dtype)
-    made = operation(grid[:, None], kernel[None], (1, *strides), (0, *padding), False)
-    return made[:, 0].astype(dtype)
+    grid, kernel = lax.expand_dims(grid, (1,)), lax.expand_dims(kernel, (0,))
+    made = operation(grid, kernel, (1, *strides), (0, *padding), False)
+    return lax.squeeze(made, (1,)).astype(dtype)
 
 
 def _form(

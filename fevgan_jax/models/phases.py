@@ -51,7 +51,7 @@ def _down_by_frames(
     steps, rows, columns, channels, features = kernel.shape
     sides = blocks.small_sides(big.shape[1:4], kernel.shape[:3], strides, padding)
     kernel = kernel.transpose(1, 2, 0, 3, 4).reshape(rows, columns, steps * channels, features)
-    big = jnp.pad(big, ((0, 0), (padding[0],) * 2, (0, 0), (0, 0), (0, 0)))
+    big = blocks.zero_pad(big, ((0, 0), (padding[0],) * 2, *[(0, 0)] * 3))
     batch, _, height, width, _ = big.shape
     seen_bytes = batch * sides[0] * height * width * steps * channels * big.dtype.itemsize
     length = sides[0] // blocks.parts(sides[0], seen_bytes, _PART_BYTES)
@@ -59,7 +59,7 @@ def _down_by_frames(
 
     def fill(part, small):
         first = part * length * strides[0]
-        seen = lax.dynamic_slice_in_dim(big, first, span + steps - 1, axis=1)
+        seen = blocks.take(big, first, span + steps - 1, axis=1)
         taps = [lax.slice_in_dim(seen, i, i + span, strides[0], axis=1) for i in range(steps)]
         outputs = lax.conv_general_dilated(
             jnp.concatenate(taps, axis=-1).reshape(-1, height, width, steps * channels),
@@ -69,10 +69,10 @@ def _down_by_frames(
             dimension_numbers=_NUMBERS_2D,
         )
         outputs = outputs.reshape(batch, length, -1)
-        return lax.dynamic_update_slice_in_dim(small, outputs, part * length, axis=1)
+        return blocks.put(small, outputs, part * length, axis=1)
 
     zero = jnp.zeros((batch, sides[0], math.prod(sides[1:]) * features), big.dtype)
-    small = lax.fori_loop(0, sides[0] // length, fill, zero)
+    small = blocks.work_off(sides[0] // length, fill, zero)
     return small.reshape(batch, *sides, features)
 
 
@@ -119,8 +119,7 @@ def _up(
         (b - 1 - p // s, (side - 1 + p) // s - (n - 1))
         for n, b, s, p, side in zip(small.shape[1:4], taps, strides, padding, sides, strict=True)
     ]
-    zero = jnp.zeros((), small.dtype)
-    small = lax.pad(small, zero, [(0, 0, 0), (*edges[0], 0), *[(0, 0, 0)] * 3])
+    small = blocks.zero_pad(small, ((0, 0), edges[0], *[(0, 0)] * 3))
     batch, length, height, width, _ = small.shape
     length -= taps[0] - 1
     neighbours = [small[:, i : i + length] for i in range(taps[0])]
@@ -153,9 +152,9 @@ def kernel_gradient(
 
     def add(part, gradient):
         first, frames = part * length * strides[0], (length + taps[0] - 1) * strides[0]
-        seen = lax.dynamic_slice_in_dim(grid, first, frames, axis=1)
+        seen = blocks.take(grid, first, frames, axis=1)
         seen = _space_to_depth(seen, strides)
-        outputs = lax.dynamic_slice_in_dim(small, part * length, length, axis=1)
+        outputs = blocks.take(small, part * length, length, axis=1)
         outputs = outputs.reshape(-1, features)
         products = [
             _shifted(seen, shift, (length, *sides[1:])).T @ outputs
@@ -164,7 +163,7 @@ def kernel_gradient(
         return gradient + jnp.stack(products)
 
     zero = jnp.zeros((math.prod(taps), math.prod(strides) * channels, features), big.dtype)
-    gradient = lax.fori_loop(0, sides[0] // length, add, zero)
+    gradient = blocks.work_off(sides[0] // length, add, zero)
     gradient = gradient.reshape(*taps, *strides, channels, features)
     return blocks.join_kernel(gradient.transpose(0, 3, 1, 4, 2, 5, 6, 7), size)
 
@@ -176,7 +175,9 @@ def _shifts(taps: Triple) -> jax.Array:
 def _shifted(grid: jax.Array, shift: jax.Array, sides: Triple) -> jax.Array:
     """The part of a grid `[B, T, H, W, C]` of these sides from `shift` on, `[B*T'*H'*W', C]`."""
     batch, channels = grid.shape[0], grid.shape[-1]
-    part = lax.dynamic_slice(grid, (0, *shift, 0), (batch, *sides, channels))
+    part = lax.dynamic_slice(
+        grid, (0, *shift, 0), (batch, *sides, channels), allow_negative_indices=False
+    )
     return part.reshape(-1, channels)
 
 

@@ -13,6 +13,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from fevgan_jax.models import blocks
+
 Triple = tuple[int, int, int]
 
 
@@ -46,7 +48,7 @@ def kernel_gradient(
 
 def _windows(big: jax.Array, size: Triple, strides: Triple, padding: Triple) -> jax.Array:
     """Lays out each position's window: `[B, T', H', W', t, h, w, C]`."""
-    seen = jnp.pad(big, [(0, 0), *((p, p) for p in padding), (0, 0)])
+    seen = blocks.zero_pad(big, [(0, 0), *((p, p) for p in padding), (0, 0)])
     for axis, (k, s) in enumerate(zip(size, strides, strict=True), start=1):
         last = (seen.shape[axis] - k) // s * s + 1
         taps = [lax.slice_in_dim(seen, i, i + last, s, axis) for i in range(k)]

@@ -87,11 +87,11 @@ def down(big: jax.Array, kernel: jax.Array, strides: Triple, padding: Triple) ->
         products = _multiply(_big_points(seen, taps, strides), weights, 2, 1)
         outputs = _outputs(products, (batch, *part_sides), taps)
         outputs = outputs.reshape(small.shape[0], length, -1)
-        return lax.dynamic_update_slice_in_dim(small, outputs, part * length, axis=1)
+        return blocks.put(small, outputs, part * length, axis=1)
 
     before, after = math.prod(sides[:axis]), math.prod(sides[axis + 1 :])
     zero = jnp.zeros((batch * before, sides[axis], after * features), big.dtype)
-    small = lax.fori_loop(0, sides[axis] // length, fill, zero)
+    small = blocks.work_off(sides[axis] // length, fill, zero)
     return small.reshape(batch, *sides, features)
 
 
@@ -112,15 +112,15 @@ def up(
         grid = _from_big_points(products, seen.shape, taps, strides)
         grid = blocks.crop(grid, _replaced(sides, axis, grid.shape[1 + axis]), unpadded)
         grid = grid.reshape(big.shape[0], length + taps[axis] - 1, -1)
-        before = lax.dynamic_slice_in_dim(big, part * length, grid.shape[1], axis=1)
-        return lax.dynamic_update_slice_in_dim(big, before + grid, part * length, axis=1)
+        before = blocks.take(big, part * length, grid.shape[1], axis=1)
+        return blocks.put(big, before + grid, part * length, axis=1)
 
     along, after = small_sides[axis], math.prod(sides[axis + 1 :])
     zero = jnp.zeros(
         (batch * math.prod(uncut), along + taps[axis] - 1, strides[axis] * after * channels),
         small.dtype,
     )
-    big = lax.fori_loop(0, along // length, add, zero)
+    big = blocks.work_off(along // length, add, zero)
     big = big.reshape(batch, *uncut, -1, *sides[axis + 1 :], channels)
     return blocks.crop(big, sides, _replaced((0, 0, 0), axis, padding[axis]))
 
@@ -140,7 +140,7 @@ def kernel_gradient(
 
     matrix = _matrix(_KERNEL, taps)
     zero = jnp.zeros((len(matrix), math.prod(strides) * big.shape[-1], small.shape[-1]), big.dtype)
-    gradient = lax.fori_loop(0, sides[axis] // length, add, zero)
+    gradient = blocks.work_off(sides[axis] // length, add, zero)
     gradient = jnp.einsum("pb,pcf->bcf", matrix, gradient)
     gradient = gradient.reshape(*taps[::-1], *strides, big.shape[-1], small.shape[-1])
     return blocks.join_kernel(gradient.transpose(2, 3, 1, 4, 0, 5, 6, 7), size)
@@ -232,18 +232,20 @@ def _from_axis_points(products: jax.Array, taps: int) -> jax.Array:
     """The adjoint of `_axis_points`, written out: XLA's own takes twice the memory."""
     matrix, step = _BIG[taps], _SMALL[taps].shape[1]
     width, tiles = matrix.shape[1], products.shape[3]
-    points = [products[:, point] for point in range(len(matrix))]
+    points = [lax.slice_in_dim(products, at, at + 1, axis=1) for at in range(len(matrix))]
     beyond = blocks.count((width,), (step,))[0] - 1
     phases = []
     for phase in range(step):
         shifted = [
-            jnp.pad(_combine(matrix[:, at], points), ((0, 0), (0, 0), (k, beyond - k), (0, 0)))
+            blocks.zero_pad(
+                _combine(matrix[:, at], points), (*[(0, 0)] * 3, (k, beyond - k), (0, 0))
+            )
             for k, at in enumerate(range(phase, width, step))
         ]
         phases.append(functools.reduce(lax.add, shifted))
-    grid = jnp.stack(phases, axis=3)
-    grid = grid.reshape(*grid.shape[:2], -1, grid.shape[4])
-    return grid[:, :, : step * (tiles - 1) + width]
+    grid = jnp.stack(phases, axis=4)
+    grid = grid.reshape(grid.shape[0], grid.shape[2], -1, grid.shape[5])
+    return lax.slice_in_dim(grid, 0, step * (tiles - 1) + width, axis=2)
 
 
 def _combine(signs: np.ndarray, terms: list[jax.Array]) -> jax.Array:
@@ -274,7 +276,7 @@ def _block_slice(grid: jax.Array, axis: int, start: int, count: int, stride: int
     before, after = grid.shape[: 1 + axis], grid.shape[2 + axis :]
     # As rows of whole blocks, for XLA computes an index of every element of a slice with more axes.
     rows = grid.reshape(math.prod(before), -1, stride * math.prod(after))
-    seen = lax.dynamic_slice_in_dim(rows, start, count, axis=1)
+    seen = blocks.take(rows, start, count, axis=1)
     return seen.reshape(*before, count * stride, *after)
 
 
