@@ -46,9 +46,9 @@ def compare(config: ml_collections.ConfigDict, num_steps: int) -> dict[str, dict
             compiler_options=_AS_ON_ACCELERATORS if jax.default_backend() == "cpu" else None,
         )
     first = jax.jit(
-        lambda frozen: init_state(config, networks, frozen, metrics, config.data.clip_shape),
+        lambda: init_state(config, networks, metrics, config.data.clip_shape),
         out_shardings=sharding.replicated(mesh),
-    )(frozen)
+    )()
     trainings = {
         "float32": ("float32", first),
         "bfloat16": ("bfloat16", first),

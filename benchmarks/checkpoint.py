@@ -32,7 +32,7 @@ def measure(config, batch_size: int, folder: pathlib.Path) -> dict:
         "label": random.integers(0, len(config.data.class_names), batch_size).astype(np.int32),
     }
     networks, metrics = build_networks(config), make_metrics(config)
-    state = jax.jit(lambda: init_state(config, networks, {}, metrics, clip))()
+    state = jax.jit(lambda: init_state(config, networks, metrics, clip))()
     step = lower_train_step(config, networks, sharding.make_mesh(), state, {}, batch).compile()
 
     def timed(state):

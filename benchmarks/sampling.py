@@ -26,7 +26,7 @@ def measure(
     networks = build_networks(config)
     frozen = jax.tree.map(jnp.asarray, draw_frozen(config))
     state = jax.jit(
-        lambda: init_state(config, networks, frozen, make_metrics(config), config.data.clip_shape)
+        lambda: init_state(config, networks, make_metrics(config), config.data.clip_shape)
     )()
     sample = jax.jit(make_sample_step(config, networks))
     variables = sampling_variables(state)

@@ -73,9 +73,7 @@ def compile_step(
         shapes = recognizers.shapes(**encoder)
         frozen[encoder["name"]] = shapes | frozen.get(encoder["name"], {})
     clip = tuple(config.data.clip_shape)
-    state = jax.eval_shape(
-        lambda frozen: init_state(config, networks, frozen, make_metrics(config), clip), frozen
-    )
+    state = jax.eval_shape(lambda: init_state(config, networks, make_metrics(config), clip))
     batch = {
         "video": jax.ShapeDtypeStruct((batch_size, *clip), np.uint8),
         "label": jax.ShapeDtypeStruct((batch_size,), np.int32),

@@ -28,7 +28,7 @@ import numpy as np
 from absl import flags
 
 from fevgan_jax import cli, config_flag, processes, recognizers, sharding
-from fevgan_jax.state import build_networks, frozen_encoders, init_state, make_condition
+from fevgan_jax.state import build_networks, frozen_encoders, init_state
 from fevgan_jax.step import lower_train_step, make_metrics
 
 _MATRIX_SIDE = {"cpu": 4096, "gpu": 16384}
@@ -42,16 +42,12 @@ class Ours:
         self._frozen = jax.tree.map(jnp.asarray, draw_frozen(config))
         self._batch = _batch(config, batch_size)
         if config.encode_once:
-            condition = jax.eval_shape(
-                functools.partial(make_condition, config),
-                self._frozen,
-                jnp.zeros((batch_size, *config.data.clip_shape[1:])),
-                self._batch["label"],
-            )
-            self._batch["identity"] = np.ones(condition["identity"].shape, np.float32)
+            photos = (batch_size, *config.data.clip_shape[1:])
+            shape = recognizers.encoded_shape(config.model.identity_encoder, photos)
+            self._batch["identity"] = np.ones(shape, np.float32)
         self._state = jax.jit(
-            lambda frozen: init_state(config, networks, frozen, metrics, config.data.clip_shape)
-        )(self._frozen)
+            lambda: init_state(config, networks, metrics, config.data.clip_shape)
+        )()
         mesh = sharding.make_mesh(jax.devices()[:1])
         start = time.perf_counter()
         lowered = lower_train_step(config, networks, mesh, self._state, self._frozen, self._batch)
@@ -85,7 +81,7 @@ class Torch:
         networks, metrics = build_networks(config), make_metrics(config)
         frozen = draw_frozen(config)
         state = jax.eval_shape(
-            lambda: init_state(config, networks, frozen, metrics, config.data.clip_shape)
+            lambda: init_state(config, networks, metrics, config.data.clip_shape)
         )
         random = np.random.default_rng(1)
         players = {"generator": state.generator, "discriminator": state.discriminator}

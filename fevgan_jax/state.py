@@ -113,7 +113,6 @@ def make_condition(
 def init_state(
     config: ml_collections.ConfigDict,
     networks: Networks,
-    frozen: dict[str, Any],
     metrics: type[clu_metrics.Collection],
     clip_shape: tuple[int, int, int, int],
     sampling_only: bool = False,
@@ -123,7 +122,6 @@ def init_state(
     Args:
       config: the experiment.
       networks: its modules.
-      frozen: parameters of the frozen nets, by name.
       metrics: the collection whose averages the state carries.
       clip_shape: `(T, H, W, C)` of one clip.
       sampling_only: leave out what is not needed to sample.
@@ -132,7 +130,10 @@ def init_state(
         jax.random.key(config.seed), 4
     )
     video = jnp.zeros((1, *clip_shape))
-    condition = make_condition(config, frozen, video[:, 0], jnp.zeros(1, jnp.int32))
+    condition = {"image": video[:, 0], "label": jnp.zeros(1, jnp.int32)}
+    if config.model.identity_encoder:
+        shape = recognizers.encoded_shape(config.model.identity_encoder, video[:, 0].shape)
+        condition["identity"] = jnp.zeros(shape)
     streams = {"noise": noise_key, "frame": noise_key}
     generator = _draw(networks.generator, generator_key, streams, condition)
     state = TrainState(step=jnp.zeros((), jnp.int32), key=key)

@@ -76,7 +76,7 @@ def train(
         if checkpoints.latest_step is None:
             start = 0
         else:
-            state = trained.restore(checkpoints, config, networks, frozen, hashes, mesh)
+            state = trained.restore(checkpoints, config, networks, hashes, mesh)
             start = int(state.step)
             logging.info("Resuming after step %d.", start)
             if start >= config.num_steps:
@@ -85,7 +85,7 @@ def train(
         photos = _encode_photos(config, frozen, source) if encode_once else {}
         shapes = pipeline.batch_shapes(source, config.batch_size, photos)
         if start == 0:
-            state, drawing = _draw(config, networks, frozen, everywhere, beside)
+            state, drawing = _draw(config, networks, everywhere, beside)
         lowered = lower_train_step(config, networks, mesh, state, frozen, shapes)
         if start == 0:
             state = drawing.result()
@@ -141,9 +141,7 @@ def train(
     return state
 
 
-def _draw(
-    config, networks, frozen, everywhere, beside: ThreadPoolExecutor
-) -> tuple[TrainState, Future]:
+def _draw(config, networks, everywhere, beside: ThreadPoolExecutor) -> tuple[TrainState, Future]:
     """A new run's state: its shapes at once, its values from a thread.
 
     The caller runs nothing on the devices until they are there: each device must meet all programs
@@ -151,12 +149,12 @@ def _draw(
     """
     metrics, clip_shape = make_metrics(config), config.data.clip_shape
     init = jax.jit(
-        lambda frozen: init_state(config, networks, frozen, metrics, clip_shape),
+        lambda: init_state(config, networks, metrics, clip_shape),
         out_shardings=everywhere,
         # Compiling the random draws took 23 s with LLVM's optimisations and 3.5 s without.
         compiler_options={"xla_backend_optimization_level": 0},
-    ).lower(frozen)
-    return init.out_info, beside.submit(lambda: init.compile()(frozen))
+    ).lower()
+    return init.out_info, beside.submit(lambda: init.compile()())
 
 
 def _progress(num_steps: int):

@@ -109,7 +109,7 @@ def load(
                 "it has saved one."
             )
         networks = build_networks(config)
-        state = restore(checkpoints, config, networks, frozen, hashes, mesh, sampling_only)
+        state = restore(checkpoints, config, networks, hashes, mesh, sampling_only)
     return Trained(
         config=config,
         state=state,
@@ -122,7 +122,6 @@ def restore(
     checkpoints: Checkpoints,
     config: ml_collections.ConfigDict,
     networks: Networks,
-    frozen: dict[str, Any],
     hashes: dict[str, str],
     mesh: Mesh,
     sampling_only: bool = False,
@@ -133,8 +132,7 @@ def restore(
       checkpoints: the workdir's.
       config: the run's config.
       networks: its modules.
-      frozen: parameters of the frozen nets, by name; only their shapes are used.
-      hashes: the sha256 of their files, by name.
+      hashes: the sha256 of the frozen nets' files, by name.
       mesh: where the state is to live.
       sampling_only: leave out what is not needed to sample.
 
@@ -142,15 +140,13 @@ def restore(
       UserError: the checkpoint is broken or of another model or other frozen nets.
     """
     abstract = jax.eval_shape(
-        lambda frozen: init_state(
+        lambda: init_state(
             config,
             networks,
-            frozen,
             make_metrics(config),
             tuple(config.data.clip_shape),
             sampling_only,
-        ),
-        frozen,
+        )
     )
     everywhere = sharding.replicated(mesh)
     state, trained_with = checkpoints.restore(

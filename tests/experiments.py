@@ -47,12 +47,11 @@ def random_batch(size, seed=0, clip_shape=CLIP):
     }
 
 
-def start(config, frozen=None):
+def start(config):
     """The modules and the first state of a config."""
     networks = build_networks(config)
     shape = config.data.clip_shape
-    init = jax.jit(lambda frozen: init_state(config, networks, frozen, make_metrics(config), shape))
-    return networks, init(frozen or {})
+    return networks, jax.jit(lambda: init_state(config, networks, make_metrics(config), shape))()
 
 
 def vivid(state):

@@ -32,7 +32,7 @@ def test_every_shipped_config_takes_two_steps(random_nets):
 
 def two_steps(config):
     frozen, _ = recognizers.load(frozen_encoders(config), None)
-    networks, state = experiments.start(config, frozen)
+    networks, state = experiments.start(config)
     step = jax.jit(make_train_step(config, networks))
     for _ in range(2):
         state = step(state, frozen, experiments.random_batch(2, clip_shape=config.data.clip_shape))

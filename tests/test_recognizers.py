@@ -12,7 +12,6 @@ from fevgan_jax.configs import demo
 from fevgan_jax.errors import UserError
 from fevgan_jax.models import convolutions, fevgan
 from fevgan_jax.recognizers import vgg16
-from fevgan_jax.state import frozen_encoders
 from tests import experiments, programs
 
 ENCODERS = {
@@ -33,11 +32,19 @@ def test_any_net_is_the_identity_encoder_by_a_config_line(name, features):
     config.model.identity_encoder = {"name": name, "features": features}
     config.discriminator_loss = {}
     del config.generator_loss.identity
-    (encoder,) = frozen_encoders(config)
-    frozen = {name: recognizers.shapes(**encoder)}
-    _, state = jax.eval_shape(lambda frozen: experiments.start(config, frozen), frozen)
+    _, state = jax.eval_shape(lambda: experiments.start(config))
     code = state.generator.params["decoder_0"]["kernel"].shape[-1]
     assert code == ENCODERS[name, features] + 4 + 6  # E_id, E_s narrowed, labels
+
+
+@pytest.mark.parametrize("side", [64, 96])
+@pytest.mark.parametrize(("name", "features"), ENCODERS)
+def test_the_shape_of_features_is_known_without_a_run(name, features, side):
+    encoder, images = {"name": name, "features": features}, (3, side, side, 3)
+    frozen = {name: recognizers.shapes(**encoder)}
+    run = functools.partial(recognizers.encode, encoder)
+    seen = jax.eval_shape(run, frozen, jax.ShapeDtypeStruct(images, jnp.float32))
+    assert recognizers.encoded_shape(encoder, images) == seen.shape
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])

@@ -151,7 +151,7 @@ def test_a_photo_alone_gives_the_same_video_as_in_a_batch(experiment):
 def test_features_known_already_are_taken_as_they_are(random_nets):
     config = experiments.narrow(demo.get_config())
     frozen, _ = recognizers.load([config.model.identity_encoder], None)
-    networks, state = experiments.start(config, frozen)
+    networks, state = experiments.start(config)
     step = jax.jit(make_train_step(config, networks))
     batch = experiments.random_batch(2)
     photos = to_signed(batch["video"][:, 0])
@@ -215,7 +215,7 @@ def test_a_frozen_net_stays_frozen_and_its_loss_reaches_the_generator(random_net
     config.generator_loss.reconstruction = 0.0
     frozen, _ = recognizers.load([config.model.identity_encoder], None)
     before = jax.tree.map(np.array, frozen)
-    networks, state = experiments.start(config, frozen)
+    networks, state = experiments.start(config)
     new = jax.jit(make_train_step(config, networks))(state, frozen, experiments.random_batch(2))
     jax.tree.map(np.testing.assert_array_equal, before, frozen)
     assert float(new.metrics.compute()["generator_identity"]) > 0

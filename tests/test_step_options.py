@@ -116,7 +116,7 @@ def test_bfloat16_is_what_accelerators_multiply(monkeypatch):
     monkeypatch.setattr(convolutions, "is_native", lambda *_: True)
     config = experiments.narrow(demo.get_config())
     frozen = {"vgg16": recognizers.shapes(**config.model.identity_encoder)}
-    networks, state = jax.eval_shape(lambda frozen: experiments.start(config, frozen), frozen)
+    networks, state = jax.eval_shape(lambda: experiments.start(config))
     for config.compute_dtype in ("bfloat16", "float32"):
         step = make_train_step(config, networks)
         program = jax.make_jaxpr(step)(state, frozen, experiments.random_batch(2))

@@ -21,9 +21,7 @@ def test_its_losses_and_updates_are_ours(random_nets, compiled):
     config.identity_loss.frames = (7, 31)
     frozen, _ = recognizers.load(frozen_encoders(config), None)
     networks, metrics = build_networks(config), make_metrics(config)
-    state = jax.jit(lambda frozen: init_state(config, networks, frozen, metrics, experiments.CLIP))(
-        frozen
-    )
+    state = jax.jit(lambda: init_state(config, networks, metrics, experiments.CLIP))()
     peer = torch_peer.Peer(
         config,
         {"generator": state.generator.params, "discriminator": state.discriminator.params},

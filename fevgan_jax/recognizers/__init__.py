@@ -1,5 +1,6 @@
 """Frozen face nets: one module each, with `Network`, `preprocess`, `convert` and `load`."""
 
+import functools
 import importlib
 import os
 import pkgutil
@@ -82,14 +83,22 @@ def load(
 
 def shapes(name: str, features: str) -> dict[str, Any]:
     """The parameters that a net needs for these features, as shapes."""
+    return _traced(name, features, (64, 64))[1]["params"]
+
+
+def encoded_shape(encoder: Mapping[str, str], image_shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of what `encode` gives for images of a shape `[B, H, W, 3]`."""
+    seen, _ = _traced(encoder["name"], encoder["features"], tuple(image_shape[1:3]))
+    return image_shape[0], *seen.shape[1:]
+
+
+@functools.cache
+def _traced(name: str, features: str, sides: tuple[int, int]) -> tuple[jax.ShapeDtypeStruct, Any]:
+    """What a net gives for one picture of H, W, and its variables, as shapes."""
     net = module(name)
-    init = net.Network(features=features).init
-
-    def params() -> dict[str, Any]:
-        image = jnp.zeros((1, 64, 64, 3))
-        return init(jax.random.key(0), net.preprocess(image))["params"]
-
-    return jax.eval_shape(params)
+    image = jax.ShapeDtypeStruct((1, *sides, 3), jnp.float32)
+    draw = net.Network(features=features).init_with_output
+    return jax.eval_shape(lambda image: draw(jax.random.key(0), net.preprocess(image)), image)
 
 
 def install(
