@@ -130,10 +130,9 @@ def init_state(
         jax.random.key(config.seed), 4
     )
     video = jnp.zeros((1, *clip_shape))
-    condition = {"image": video[:, 0], "label": jnp.zeros(1, jnp.int32)}
-    if config.model.identity_encoder:
-        shape = recognizers.encoded_shape(config.model.identity_encoder, video[:, 0].shape)
-        condition["identity"] = jnp.zeros(shape)
+    encoder, image = config.model.identity_encoder, video[:, 0]
+    identity = jnp.zeros(recognizers.encoded_shape(encoder, image.shape)) if encoder else None
+    condition = make_condition(config, {}, image, jnp.zeros(1, jnp.int32), identity)
     streams = {"noise": noise_key, "frame": noise_key}
     generator = _draw(networks.generator, generator_key, streams, condition)
     state = TrainState(step=jnp.zeros((), jnp.int32), key=key)
