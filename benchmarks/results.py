@@ -16,29 +16,30 @@ import sys
 
 import tqdm
 
-from fevgan_jax.files import write_atomic
+from fevgan_jax.run.files import write_atomic
 
 _HERE = pathlib.Path(__file__).parent
 _COMMANDS = (
-    "step.py --config=mug --batch_size=4 --vs=torch",
-    "step.py --config=mug --batch_size=16 --steps=3 --vs=torch",
-    "step.py --config=demo --batch_size=16 --steps=7 --vs=torch",
-    "layers.py --config=mug --batch_size=4",
-    "sampling.py --config=demo",
-    "cold_start.py --runs=5 --config=demo --config.data.dataset=synthetic_faces/tiny",
-    "render.py",
-    "recognizers.py",
-    "prepare.py",
-    "input.py --config=mug --dataset=synthetic_faces/tiny",
+    "speed/step.py --config=mug --batch_size=4 --vs=torch",
+    "speed/step.py --config=mug --batch_size=16 --steps=3 --vs=torch",
+    "speed/step.py --config=demo --batch_size=16 --steps=7 --vs=torch",
+    "speed/layers.py --config=mug --batch_size=4",
+    "speed/sampling.py --config=demo",
+    "speed/cold_start.py --runs=5 --config=demo --config.data.dataset=synthetic_faces/tiny",
+    "speed/render.py",
+    "speed/recognizers.py",
+    "speed/prepare.py",
+    "speed/input.py --config=mug --dataset=synthetic_faces/tiny",
 )
 _ON_A_GPU = (
-    "step.py --config=mug --config.compute_dtype=bfloat16 --batch_size=16 --steps=50 --vs=torch",
-    "accelerator.py --config=mug --config.compute_dtype=bfloat16",
+    "speed/step.py --config=mug --config.compute_dtype=bfloat16 --batch_size=16 --steps=50 "
+    "--vs=torch",
+    "speed/accelerator.py --config=mug --config.compute_dtype=bfloat16",
     # XLA lays 3D convolutions out channels first, by itself.
     "XLA_FLAGS=--xla_gpu_force_conv_nhwc=true "
-    "accelerator.py --config=mug --config.compute_dtype=bfloat16",
-    "layers.py --config=mug --batch_size=16 --native",
-    "bfloat16.py --config=demo --config.data.dataset=synthetic_faces/tiny",
+    "speed/accelerator.py --config=mug --config.compute_dtype=bfloat16",
+    "speed/layers.py --config=mug --batch_size=16 --native",
+    "scale/bfloat16.py --config=demo --config.data.dataset=synthetic_faces/tiny",
 )
 
 

@@ -1,7 +1,7 @@
 """The first part of the demo's released weights: the two ends of each clip, as two pictures.
 
     python -m fevgan_jax.main --config=configs/demo_key_frames.py --workdir=runs/key_frames
-    python -m fevgan_jax.released --workdir=runs/key_frames --output=$PWD/runs/key_frames_weights
+    python -m fevgan_jax.export --workdir=runs/key_frames --output=$PWD/runs/key_frames_weights
 
 Choice: who a face is and what each expression does to it is learnt from as many faces as possible,
 and the two ends of a clip show both at an eighth of the work (the generator's gradient: 10 against

@@ -2,7 +2,7 @@ r"""The second part of the demo's released weights: whole clips, by reconstructi
 
     python -m fevgan_jax.main --config=configs/demo_warmup.py --workdir=runs/warmup \
         --config.initial_weights=$PWD/runs/key_frames_weights
-    python -m fevgan_jax.released --workdir=runs/warmup --output=$PWD/runs/warmup_weights
+    python -m fevgan_jax.export --workdir=runs/warmup --output=$PWD/runs/warmup_weights
     python -m fevgan_jax.main --config=configs/demo.py --workdir=runs/demo \
         --config.initial_weights=$PWD/runs/warmup_weights
 

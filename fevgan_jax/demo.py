@@ -11,13 +11,15 @@ import ml_collections
 import skimage.data
 from absl import flags
 
-from fevgan_jax import EXPRESSIONS, cli, config_flag, media
+from fevgan_jax import EXPRESSIONS
 from fevgan_jax.evaluate import evaluate, table
-from fevgan_jax.files import write_atomic
 from fevgan_jax.generate import generate, write_outputs
 from fevgan_jax.prepare import prepare
+from fevgan_jax.run import media
+from fevgan_jax.run.files import write_atomic
+from fevgan_jax.runtime import cli, config_flag
 from fevgan_jax.tfds_builders.synthetic_faces.clip import render_subject
-from fevgan_jax.train import train
+from fevgan_jax.training.loop import train
 
 UNSEEN_HEAD = 30_000
 """A rendered person who is in no data set."""

@@ -19,12 +19,15 @@ import numpy as np
 import tqdm
 from absl import flags
 
-from fevgan_jax import cli, media, processes, recognizers, sharding, trained
+from fevgan_jax import recognizers
 from fevgan_jax.data import pipeline
-from fevgan_jax.files import write_atomic
 from fevgan_jax.metrics import expression, identity, image
-from fevgan_jax.step import to_signed
-from fevgan_jax.summaries import Summaries
+from fevgan_jax.run import media
+from fevgan_jax.run.files import write_atomic
+from fevgan_jax.run.summaries import Summaries
+from fevgan_jax.runtime import cli, processes, sharding
+from fevgan_jax.training import trained
+from fevgan_jax.training.step import to_signed
 
 ROWS = ("model", "copy-input", "real")
 SHEET_CLIPS = 6

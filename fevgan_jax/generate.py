@@ -14,11 +14,14 @@ import numpy as np
 from absl import flags
 from PIL import Image, ImageDraw, ImageFont
 
-from fevgan_jax import cli, faces, media, trained
-from fevgan_jax.errors import UserError
-from fevgan_jax.files import write_atomic
-from fevgan_jax.workdir import read_config
-from fevgan_jax.workers import Workers
+from fevgan_jax import faces
+from fevgan_jax.run import media
+from fevgan_jax.run.files import write_atomic
+from fevgan_jax.run.workdir import read_config
+from fevgan_jax.runtime import cli
+from fevgan_jax.runtime.errors import UserError
+from fevgan_jax.runtime.workers import Workers
+from fevgan_jax.training import trained
 
 # Enough to look at; a 64-pixel GIF is a stamp on today's screens.
 _SIDE = 256

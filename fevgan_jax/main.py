@@ -2,8 +2,8 @@
 
 from absl import flags
 
-from fevgan_jax import cli, config_flag, processes
-from fevgan_jax.train import train
+from fevgan_jax.runtime import cli, config_flag, processes
+from fevgan_jax.training.loop import train
 
 _CONFIG = config_flag.define("config", "the experiment: a config file's path or bare name")
 _WORKDIR = flags.DEFINE_string("workdir", None, "where the run lives", required=True)

@@ -18,10 +18,11 @@ from collections.abc import Iterator, Sequence
 import tensorflow_datasets as tfds
 from absl import flags, logging
 
-from fevgan_jax import cli, tfds_builders
+from fevgan_jax import tfds_builders
 from fevgan_jax.data import beam, finished, pipeline
-from fevgan_jax.disk import full_disk_is_bad_input
-from fevgan_jax.errors import UserError
+from fevgan_jax.runtime import cli
+from fevgan_jax.runtime.disk import full_disk_is_bad_input
+from fevgan_jax.runtime.errors import UserError
 
 
 def prepare(

@@ -10,9 +10,10 @@ import jax
 import numpy as np
 from absl import flags
 
-from fevgan_jax import cli, recognizers
-from fevgan_jax.errors import UserError
+from fevgan_jax import recognizers
 from fevgan_jax.recognizers import weights_folder
+from fevgan_jax.runtime import cli
+from fevgan_jax.runtime.errors import UserError
 
 
 def get(net: str, source: str | None = None, weights_dir: str | None = None) -> str:

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fevgan_jax.models import convolutions
+from fevgan_jax.convolutions import operations
 
 
 def assert_equal_xlas_own(form: ModuleType, case: tuple) -> None:
@@ -15,7 +15,7 @@ def assert_equal_xlas_own(form: ModuleType, case: tuple) -> None:
     big, kernel = _draw((batch, *sides, channels)), _draw((*size, channels, features))
 
     def native(big, kernel):
-        return convolutions.convolve(big, kernel, strides, padding, "native")
+        return operations.convolve(big, kernel, strides, padding, "native")
 
     small, pull = jax.vjp(native, big, kernel)
     other = _draw(small.shape)

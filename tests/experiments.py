@@ -3,11 +3,11 @@
 import jax
 import numpy as np
 
-from fevgan_jax.checkpoint import Checkpoints
 from fevgan_jax.configs import demo
-from fevgan_jax.state import build_networks, init_state
-from fevgan_jax.step import make_metrics
-from fevgan_jax.workdir import keep_config
+from fevgan_jax.run.checkpoint import Checkpoints
+from fevgan_jax.run.workdir import keep_config
+from fevgan_jax.training.state import build_networks, init_state
+from fevgan_jax.training.step import make_metrics
 
 CLIP = (32, 64, 64, 3)
 

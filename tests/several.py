@@ -12,8 +12,9 @@ import time
 
 import jax
 
-from fevgan_jax import cli, main
+from fevgan_jax import main
 from fevgan_jax.evaluate import evaluate
+from fevgan_jax.runtime import cli
 from tests.conftest import COMPILE_FAST
 
 _SERVER = multiprocessing.get_context("forkserver")

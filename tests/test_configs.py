@@ -5,12 +5,13 @@ import jax
 import numpy as np
 import pytest
 
-from fevgan_jax import config_flag, recognizers
+from fevgan_jax import recognizers
 from fevgan_jax.configs import base, mug
 from fevgan_jax.configs.ablation import without_identity_encoder, without_spatial_encoder
-from fevgan_jax.state import frozen_encoders
-from fevgan_jax.step import make_train_step
-from fevgan_jax.workdir import plain
+from fevgan_jax.run.workdir import plain
+from fevgan_jax.runtime import config_flag
+from fevgan_jax.training.state import frozen_encoders
+from fevgan_jax.training.step import make_train_step
 from tests import experiments
 
 

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fevgan_jax import EXPRESSIONS, media
-from fevgan_jax.errors import UserError
-from fevgan_jax.files import write_atomic
+from fevgan_jax import EXPRESSIONS
 from fevgan_jax.generate import generate, write_outputs
+from fevgan_jax.run import media
+from fevgan_jax.run.files import write_atomic
+from fevgan_jax.runtime.errors import UserError
 from tests import experiments
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from fevgan_jax import prepare, tfds_builders
 from fevgan_jax.data import pipeline
-from fevgan_jax.errors import UserError
+from fevgan_jax.runtime.errors import UserError
 from tests import tiny_clips
 
 ROOT = pathlib.Path(__file__).parent.parent

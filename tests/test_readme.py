@@ -6,7 +6,7 @@ import shlex
 import subprocess
 import sys
 
-from fevgan_jax import media
+from fevgan_jax.run import media
 from fevgan_jax.tfds_builders.synthetic_faces.clip import render_subject
 
 ROOT = pathlib.Path(__file__).parent.parent

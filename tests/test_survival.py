@@ -12,11 +12,11 @@ import types
 
 import pytest
 
-from fevgan_jax import train as training
-from fevgan_jax.checkpoint import Checkpoints
 from fevgan_jax.data import pipeline
-from fevgan_jax.errors import UserError
-from fevgan_jax.train import train
+from fevgan_jax.run.checkpoint import Checkpoints
+from fevgan_jax.runtime.errors import UserError
+from fevgan_jax.training import loop as training
+from fevgan_jax.training.loop import train
 from tests import several, tiny_clips, tiny_config
 
 

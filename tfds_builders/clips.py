@@ -13,8 +13,8 @@ import tensorflow_datasets as tfds
 
 import fevgan_jax
 from fevgan_jax.data import beam, finished
-from fevgan_jax.errors import UserError
 from fevgan_jax.faces import clip as clips
+from fevgan_jax.runtime.errors import UserError
 from fevgan_jax.tfds_builders import features, subjects
 
 

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Iterable
 
-from fevgan_jax.errors import UserError
+from fevgan_jax.runtime.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,13 +19,13 @@ import numpy as np
 from absl import logging
 from tqdm import tqdm
 
-from fevgan_jax import media
 from fevgan_jax.data import beam, timing
-from fevgan_jax.errors import UserError
 from fevgan_jax.faces import clip as clips
 from fevgan_jax.faces import track
-from fevgan_jax.files import write_atomic
-from fevgan_jax.workers import Workers
+from fevgan_jax.run import media
+from fevgan_jax.run.files import write_atomic
+from fevgan_jax.runtime.errors import UserError
+from fevgan_jax.runtime.workers import Workers
 
 FOLDER = "finished_clips"
 """Where finished clips wait, beside the set, until it is whole."""

@@ -14,8 +14,8 @@ import numpy as np
 import tqdm
 from jax.sharding import Mesh
 
-from fevgan_jax import sharding
-from fevgan_jax.errors import UserError
+from fevgan_jax.runtime import sharding
+from fevgan_jax.runtime.errors import UserError
 
 
 def batches(

@@ -15,9 +15,9 @@ import tensorflow_datasets as tfds
 from grain.experimental import ThreadPrefetchIterDataset
 from jax.sharding import Mesh
 
-from fevgan_jax import sharding
 from fevgan_jax.data import on_device
-from fevgan_jax.errors import UserError
+from fevgan_jax.runtime import sharding
+from fevgan_jax.runtime.errors import UserError
 
 ARRAYS = ("video", "mask", "landmarks", "label")
 """What a batch holds of a clip; names of subjects and clips stay on the host."""

@@ -8,8 +8,8 @@ import imageio_ffmpeg
 import numpy as np
 
 from fevgan_jax.data import timing
-from fevgan_jax.errors import UserError
 from fevgan_jax.faces import crop, photo, track
+from fevgan_jax.runtime.errors import UserError
 
 VIDEOS = (".mp4", ".avi", ".mov", ".webm")
 PICTURES = (".jpg", ".jpeg", ".png")

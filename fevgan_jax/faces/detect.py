@@ -5,7 +5,7 @@ import functools
 import cv2
 import numpy as np
 
-from fevgan_jax.errors import UserError
+from fevgan_jax.runtime.errors import UserError
 
 # Choice: on 30 portraits and skimage's pictures without people, faces scored 1.2 and more, what is
 # no face 0.12 and less.

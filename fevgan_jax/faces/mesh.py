@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from fevgan_jax.errors import UserError
 from fevgan_jax.recognizers import weights_folder
+from fevgan_jax.runtime.errors import UserError
 
 MODEL = "face_landmarker.task"
 """What the weights folder has to hold; Apache-2.0."""

@@ -6,8 +6,8 @@ import warnings
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from fevgan_jax.errors import UserError
 from fevgan_jax.faces import crop, detect
+from fevgan_jax.runtime.errors import UserError
 
 # Enough for a crop of 64 or 128 pixels, and the search takes a tenth of a second.
 _LONGEST_SIDE = 1024

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from fevgan_jax.data import timing
-from fevgan_jax.errors import UserError
+from fevgan_jax.runtime.errors import UserError
 
 TRACKERS = {
     "dlib": "fevgan_jax.faces.detect",

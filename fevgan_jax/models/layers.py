@@ -8,7 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from fevgan_jax.models.convolutions import (
+from fevgan_jax.convolutions.operations import (
     Sides,
     convolve,
     convolve_constant,
@@ -50,7 +50,7 @@ class Conv(nn.Module):
       padding: zeros on each side, as many; none when None. Kernel 4, stride 2, padding 1 halves.
       use_bias: False where BatchNorm follows, whose own bias does its work.
       stddev: of the kernel's initial N(0, stddev).
-      lowering: "auto", "native" or "product", see `fevgan_jax.models.convolutions`.
+      lowering: "auto", "native" or "product", see `fevgan_jax.convolutions.operations`.
     """
 
     features: int
@@ -95,7 +95,7 @@ class ConvTranspose(nn.Module):
         doubles.
       use_bias: False where BatchNorm follows, whose own bias does its work.
       stddev: of the kernel's initial N(0, stddev).
-      lowering: "auto", "native" or "product", see `fevgan_jax.models.convolutions`.
+      lowering: "auto", "native" or "product", see `fevgan_jax.convolutions.operations`.
     """
 
     features: int

@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from absl import logging
 
-from fevgan_jax.errors import UserError
 from fevgan_jax.recognizers import weights_folder
+from fevgan_jax.runtime.errors import UserError
 
 _HELPERS = ("deepface_file", "feature_maps", "weights_folder")
 

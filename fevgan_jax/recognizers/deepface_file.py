@@ -10,7 +10,7 @@ import h5py
 import jax
 import numpy as np
 
-from fevgan_jax.errors import UserError
+from fevgan_jax.runtime.errors import UserError
 
 
 def find(file_name: str, net: str) -> pathlib.Path:

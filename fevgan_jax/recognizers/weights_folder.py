@@ -21,8 +21,8 @@ from typing import Any
 import flax
 import numpy as np
 
-from fevgan_jax.errors import UserError
-from fevgan_jax.files import write_atomic
+from fevgan_jax.run.files import write_atomic
+from fevgan_jax.runtime.errors import UserError
 
 _NOTE = "note"
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)

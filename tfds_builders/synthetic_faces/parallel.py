@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 
 import fevgan_jax
+from fevgan_jax.runtime.workers import Workers
 from fevgan_jax.tfds_builders.synthetic_faces import clip
-from fevgan_jax.workers import Workers
 
 
 class Renderers:

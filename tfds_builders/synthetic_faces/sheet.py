@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 from absl import flags
 
-from fevgan_jax import EXPRESSIONS, cli
-from fevgan_jax.files import write_atomic
+from fevgan_jax import EXPRESSIONS
+from fevgan_jax.run.files import write_atomic
+from fevgan_jax.runtime import cli
 from fevgan_jax.tfds_builders.synthetic_faces import clip
 
 

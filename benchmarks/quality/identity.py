@@ -1,0 +1,81 @@
+"""Is a generated person still the person of the photo, by dlib's descriptor?
+
+    python benchmarks/quality/identity.py --workdir=runs/demo --data_dir=data
+
+For each test clip the last frame, generated and real, is compared with the neutral frames of all
+test subjects. Prints as JSON how often the nearest one is its own subject's. Every face is aligned
+by the landmarks of its clip's neutral frame, so that real and generated frames are cut alike.
+"""
+
+import json
+
+import dlib
+import face_recognition_models as models
+import numpy as np
+from absl import flags
+
+from fevgan_jax.data import pipeline
+from fevgan_jax.metrics import identity
+from fevgan_jax.run import media
+from fevgan_jax.runtime import cli
+from fevgan_jax.training import trained
+
+SCALE = 4
+"""dlib wants chips of 150 pixels; a crop has 64."""
+
+
+def descriptors(net, frames: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """Descriptors `[N, 128]` of frames `[N, H, W, 3]`, aligned by landmarks `[N, 68, 2]`."""
+    side = SCALE * frames.shape[2]
+    found = []
+    for frame, points in zip(media.enlarge(frames, SCALE), SCALE * landmarks, strict=True):
+        shape = dlib.full_object_detection(
+            dlib.rectangle(0, 0, side, side),
+            [dlib.point(*map(round, map(float, p))) for p in points],
+        )
+        found.append(np.array(net.compute_face_descriptor(np.ascontiguousarray(frame), shape)))
+    return np.stack(found)
+
+
+def measure(workdir: str, data_dir: str | None, num_subjects: int) -> dict:
+    """Retrieval rates over the first `num_subjects` test subjects."""
+    model = trained.load(workdir)
+    config = model.config
+    source = pipeline.open_source(
+        config.data.data_dir if data_dir is None else data_dir, config.data.dataset, "test"
+    )
+    subjects = source.subjects[:num_subjects]
+    chosen = [i for i, (subject, _) in enumerate(source.names) if subject in subjects]
+    clips = [source[i] for i in chosen]
+    owner = np.array([subjects.index(source.names[i][0]) for i in chosen])
+    landmarks = np.stack([clip["landmarks"][0] for clip in clips])
+    neutral = np.stack([clip["video"][0] for clip in clips])
+    labels = np.array([clip["label"] for clip in clips], np.int32)
+    batches = range(0, len(clips), config.eval.batch_size)
+    generated = np.concatenate(
+        [
+            model.sample(
+                neutral[i : i + config.eval.batch_size], labels[i : i + config.eval.batch_size]
+            )[:, -1]
+            for i in batches
+        ]
+    )
+    net = dlib.face_recognition_model_v1(models.face_recognition_model_location())
+    first = np.array([np.flatnonzero(owner == subject)[0] for subject in range(len(subjects))])
+    gallery = descriptors(net, neutral[first], landmarks[first])
+    rates = {
+        name: float(identity.retrieval(descriptors(net, frames, landmarks), gallery, owner))
+        for name, frames in (
+            ("generated", generated),
+            ("real", np.stack([clip["video"][-1] for clip in clips])),
+        )
+    }
+    ratio = rates["generated"] / rates["real"]
+    return {"subjects": len(subjects), "clips": len(clips), **rates, "ratio": ratio}
+
+
+if __name__ == "__main__":
+    _WORKDIR = flags.DEFINE_string("workdir", None, "a trained run", required=True)
+    _DATA_DIR = flags.DEFINE_string("data_dir", None, "where the prepared set is")
+    _SUBJECTS = flags.DEFINE_integer("subjects", 48, "test subjects, at most")
+    cli.run(lambda: print(json.dumps(measure(_WORKDIR.value, _DATA_DIR.value, _SUBJECTS.value))))

@@ -1,0 +1,35 @@
+"""What rounding alone does to a run: the control for comparing two that should be alike."""
+
+import contextlib
+from collections.abc import Iterator
+from unittest import mock
+
+import jax
+import jax.numpy as jnp
+
+from fevgan_jax.training import loop as train
+from fevgan_jax.training.state import Player, TrainState
+
+
+@contextlib.contextmanager
+def moved_by_a_bit() -> Iterator[None]:
+    """Has `train` start from parameters that are larger by their last bit."""
+    init_state = train.init_state
+
+    def moved(*arguments):
+        return larger_by_a_bit(init_state(*arguments))
+
+    with mock.patch.object(train, "init_state", moved):
+        yield
+
+
+def larger_by_a_bit(state: TrainState) -> TrainState:
+    """A state whose every parameter is the next larger float."""
+
+    def larger(player: Player) -> Player:
+        params = jax.tree.map(lambda leaf: jnp.nextafter(leaf, jnp.inf), player.params)
+        return player.replace(params=params)
+
+    return state.replace(
+        generator=larger(state.generator), discriminator=larger(state.discriminator)
+    )

@@ -1,0 +1,53 @@
+"""Times generation.
+
+`python benchmarks/speed/sampling.py --config=demo --batch_size=6 --batch_size=60`
+
+Prints one JSON object: clips a second by batch size, from pixels to pixels, and what ran it.
+Weights and photos are random: neither changes the work.
+"""
+
+import functools
+import json
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+from absl import flags
+from step import about, draw_frozen, summary, timed
+
+from fevgan_jax.runtime import cli, config_flag
+from fevgan_jax.training.state import build_networks, init_state, sampling_variables
+from fevgan_jax.training.step import make_metrics, make_sample_step
+
+
+def measure(
+    config: ml_collections.ConfigDict, batch_sizes: list[int], num_runs: int
+) -> dict[str, dict]:
+    """Clips a second by batch size."""
+    networks = build_networks(config)
+    frozen = jax.tree.map(jnp.asarray, draw_frozen(config))
+    state = jax.jit(
+        lambda: init_state(config, networks, make_metrics(config), config.data.clip_shape)
+    )()
+    sample = jax.jit(make_sample_step(config, networks))
+    variables = sampling_variables(state)
+    random, found = np.random.default_rng(0), {}
+
+    def generate(photos, labels):
+        jax.device_get(sample(variables, frozen, photos, labels, state.key))
+
+    for size in batch_sizes:
+        photos = random.integers(0, 256, (size, *config.data.clip_shape[1:]), np.uint8)
+        labels = np.arange(size, dtype=np.int32) % len(config.data.class_names)
+        run = functools.partial(generate, photos, labels)
+        found[size] = summary(timed(run, num_runs + 1)[1:])
+        found[size]["clips_per_s"] = round(1e3 * size / found[size]["median_ms"], 1)
+    return about(num_runs) | {"by_batch_size": found}
+
+
+if __name__ == "__main__":
+    _CONFIG = config_flag.define("config", "the experiment whose generator is timed")
+    _BATCH_SIZES = flags.DEFINE_multi_integer("batch_size", [6, 60], "clips at a time")
+    _RUNS = flags.DEFINE_integer("runs", 5, "timed runs of each")
+    cli.run(lambda: print(json.dumps(measure(_CONFIG.value, _BATCH_SIZES.value, _RUNS.value))))

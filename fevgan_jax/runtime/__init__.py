@@ -1,0 +1,1 @@
+"""Flags, processes, meshes and errors: what every command stands on."""

@@ -1,0 +1,119 @@
+"""The processes of one run: how they find each other, and how they stop together."""
+
+import ctypes
+import os
+import signal
+import sys
+import traceback
+from typing import NoReturn
+
+import jax
+from absl import flags, logging
+from jax.experimental import multihost_utils
+
+from fevgan_jax.runtime.errors import UserError
+
+HEARTBEAT_SECONDS = 60
+"""After so long a silence of one process JAX ends the others, with SIGABRT and its own message
+(choice: its own 100 s is longer than the 30 s to 60 s that schedulers give)."""
+
+
+def define_flags() -> None:
+    """Defines `--distributed` and the flags that name the processes where nothing else does."""
+    flags.DEFINE_bool("distributed", False, "this is one of several processes of one run")
+    flags.DEFINE_string("coordinator_address", None, "host:port of process 0")
+    flags.DEFINE_integer("num_processes", None, "how many processes the run has", lower_bound=1)
+    flags.DEFINE_integer("process_id", None, "which of them this is, from 0", lower_bound=0)
+
+
+def start() -> None:
+    """Joins the other processes where `--distributed` says that there are any.
+
+    SLURM, Kubernetes, Open MPI and TPU pods are recognised by JAX itself. Must come before
+    anything that touches a device.
+
+    Raises:
+      UserError: no cluster is recognised and the flags do not name the processes, or they make
+        no sense.
+    """
+    if not flags.FLAGS.distributed:
+        return
+    try:
+        jax.distributed.initialize(
+            flags.FLAGS.coordinator_address,
+            flags.FLAGS.num_processes,
+            flags.FLAGS.process_id,
+            heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
+        )
+    except ValueError as error:
+        raise UserError(
+            f"--distributed cannot tell the processes of this run ({str(error).rstrip('.')}): give "
+            "--coordinator_address=HOST:PORT, --num_processes and --process_id in each of them."
+        ) from error
+    if not is_main():
+        logging.set_stderrthreshold("warning")
+
+
+def is_one_of_several() -> bool:
+    """Whether other processes take part in this run; touches no device."""
+    return jax.distributed.is_initialized() and jax.process_count() > 1
+
+
+def is_main() -> bool:
+    """Whether this process is the one that writes files."""
+    return jax.process_index() == 0
+
+
+def abandon(status: int | None) -> NoReturn:
+    """Leaves a run whose other processes still wait for this one, without saying goodbye.
+
+    Forced: at a normal exit JAX waits minutes for all the others, which wait for this one's part
+    of a sum. Its closed connections tell them at once.
+
+    Args:
+      status: the exit status; None prints the exception that is being handled, and is 1.
+    """
+    if status is None:
+        traceback.print_exc()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1 if status is None else status)
+
+
+def is_from_a_lost_peer(error: Exception) -> bool:
+    """Whether an error of JAX comes of another process that is gone."""
+    return is_one_of_several() and "Gloo" in str(error)
+
+
+def return_freed_memory() -> None:
+    """Hands the system what the C library keeps of freed memory, where that one can (glibc).
+
+    Compiling leaves it 0.6 GiB, which would add to all that the process takes later.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+
+
+class Preemption:
+    """Whether the scheduler wants its machines back (SIGTERM); a context manager.
+
+    Where there are several processes, JAX carries the news to all of them and picks the step.
+    """
+
+    def __enter__(self) -> "Preemption":
+        self._asked = False
+        if not jax.distributed.is_initialized():
+            self._before = signal.signal(signal.SIGTERM, self._note)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if not jax.distributed.is_initialized():
+            signal.signal(signal.SIGTERM, self._before)
+
+    def reached(self, step: int) -> bool:
+        """Whether to save and stop after this step; to be asked at each, true in all processes."""
+        return self._asked or multihost_utils.reached_preemption_sync_point(step)
+
+    def _note(self, *_: object) -> None:
+        self._asked = True

@@ -1,0 +1,1 @@
+"""What a training step is, the loop around it, and how its result is opened again."""

@@ -1,0 +1,165 @@
+"""A trained model, opened from its workdir and the weights folder alone."""
+
+import functools
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import flax
+import jax
+import jax.numpy as jnp
+import ml_collections
+from jax.sharding import Mesh
+
+from fevgan_jax import recognizers
+from fevgan_jax.run.checkpoint import Checkpoints
+from fevgan_jax.run.workdir import read_config
+from fevgan_jax.runtime import sharding
+from fevgan_jax.runtime.errors import UserError
+from fevgan_jax.training.state import (
+    Networks,
+    TrainState,
+    build_networks,
+    frozen_encoders,
+    init_state,
+    sampling_variables,
+)
+from fevgan_jax.training.step import make_metrics, make_sample_step
+
+
+@flax.struct.dataclass
+class Trained:
+    """A restored run, ready to sample.
+
+    Attributes:
+      config: the run's config.
+      state: its last checkpoint; what is not needed to sample is None unless it was asked for.
+      frozen: parameters of the frozen nets, by name.
+      mesh: the devices both live on.
+    """
+
+    config: ml_collections.ConfigDict = flax.struct.field(pytree_node=False)
+    state: TrainState
+    frozen: dict[str, Any]
+    mesh: Mesh = flax.struct.field(pytree_node=False)
+
+    def sample(self, image: Any, label: Any) -> jax.Array:
+        """Generates videos.
+
+        Args:
+          image: neutral faces, uint8 `[B, H, W, C]`, or one for all labels, `[1, H, W, C]`.
+          label: `[B]` int32.
+
+        Returns:
+          uint8 `[B, T, H, W, C]`, sharded as the faces are.
+        """
+        return self._sample(*self._arguments(image, label))
+
+    def sample_once(self, batch_size: int) -> Callable[[Any, Any], jax.Array]:
+        """Starts to compile `sample` for one face, beside what the caller does next.
+
+        A CPU compiles it in less than half the time, and takes a third more to run it.
+
+        Args:
+          batch_size: how many labels it will be given.
+
+        Returns:
+          What `sample` is, for these shapes alone; its first call waits for the compiler.
+        """
+        _, *frame_shape = self.config.data.clip_shape
+        image = jax.ShapeDtypeStruct((1, *frame_shape), jnp.uint8)
+        label = jax.ShapeDtypeStruct((batch_size,), jnp.int32)
+        lowered = self._sample.lower(*self._arguments(image, label))
+        compiler = ThreadPoolExecutor(1)
+        compiling = compiler.submit(
+            lowered.compile, compiler_options={"xla_backend_optimization_level": 0}
+        )
+        compiler.shutdown(wait=False)
+        return lambda image, label: compiling.result()(*self._arguments(image, label))
+
+    def _arguments(self, image: Any, label: Any) -> tuple[Any, ...]:
+        return sampling_variables(self.state), self.frozen, image, label, self.state.key
+
+    @functools.cached_property
+    def _sample(self):
+        return jax.jit(make_sample_step(self.config, build_networks(self.config)))
+
+
+def load(
+    workdir: str | os.PathLike, weights_dir: str | None = None, sampling_only: bool = True
+) -> Trained:
+    """Opens the last checkpoint of a workdir.
+
+    Args:
+      workdir: the run's folder.
+      weights_dir: folder of the frozen nets.
+      sampling_only: leave the discriminator, optimizers and the like unread.
+
+    Raises:
+      UserError: there is no run or no checkpoint, it is broken or of another model, or a frozen
+        net is missing or not the one the run was trained with.
+    """
+    config = read_config(workdir)
+    mesh = sharding.make_mesh()
+    frozen, hashes = recognizers.load(frozen_encoders(config), weights_dir)
+    with Checkpoints(workdir) as checkpoints:
+        if checkpoints.latest_step is None:
+            raise UserError(
+                f"{workdir} has no checkpoint yet: run `python -m fevgan_jax.main` on it until "
+                "it has saved one."
+            )
+        networks = build_networks(config)
+        state = restore(checkpoints, config, networks, hashes, mesh, sampling_only)
+    return Trained(
+        config=config,
+        state=state,
+        frozen=jax.device_put(frozen, sharding.replicated(mesh)),
+        mesh=mesh,
+    )
+
+
+def restore(
+    checkpoints: Checkpoints,
+    config: ml_collections.ConfigDict,
+    networks: Networks,
+    hashes: dict[str, str],
+    mesh: Mesh,
+    sampling_only: bool = False,
+) -> TrainState:
+    """Restores the last checkpoint, replicated over `mesh`.
+
+    Args:
+      checkpoints: the workdir's.
+      config: the run's config.
+      networks: its modules.
+      hashes: the sha256 of the frozen nets' files, by name.
+      mesh: where the state is to live.
+      sampling_only: leave out what is not needed to sample.
+
+    Raises:
+      UserError: the checkpoint is broken or of another model or other frozen nets.
+    """
+    abstract = jax.eval_shape(
+        lambda: init_state(
+            config,
+            networks,
+            make_metrics(config),
+            tuple(config.data.clip_shape),
+            sampling_only,
+        )
+    )
+    everywhere = sharding.replicated(mesh)
+    state, trained_with = checkpoints.restore(
+        jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=everywhere), abstract
+        ),
+        whole=not sampling_only,
+    )
+    for name, digest in trained_with.items():
+        if hashes.get(name) != digest:
+            raise UserError(
+                f"this run was trained with another {name} (sha256 {digest[:16]}...): put that "
+                "file into the weights folder, or train anew."
+            )
+    return state

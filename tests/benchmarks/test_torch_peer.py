@@ -1,0 +1,39 @@
+"""benchmarks/speed/torch_peer.py: a fair peer computes what we compute."""
+
+import jax
+import numpy as np
+import pytest
+
+from fevgan_jax import recognizers
+from fevgan_jax.configs import demo
+from fevgan_jax.training.state import build_networks, frozen_encoders, init_state
+from fevgan_jax.training.step import make_metrics, make_train_step
+from tests import experiments
+
+pytest.importorskip("torch", reason="the peer is the extra [bench]")
+
+from benchmarks.speed import torch_peer
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_its_losses_and_updates_are_ours(random_nets, compiled):
+    config = experiments.narrow(demo.get_config())
+    config.identity_loss.frames = (7, 31)
+    frozen, _ = recognizers.load(frozen_encoders(config), None)
+    networks, metrics = build_networks(config), make_metrics(config)
+    state = jax.jit(lambda: init_state(config, networks, metrics, experiments.CLIP))()
+    peer = torch_peer.Peer(
+        config,
+        {"generator": state.generator.params, "discriminator": state.discriminator.params},
+        frozen,
+        compiled,
+    )
+    step = jax.jit(make_train_step(config, networks))
+    # Adam's first step is the gradient's sign, which rounding decides where it is nearly zero.
+    for seed, tolerance in ((0, 1e-4), (1, 1e-2), (2, 1e-2)):
+        batch = experiments.random_batch(3, seed)
+        state = step(state.replace(metrics=metrics.empty()), frozen, batch)
+        ours, theirs = state.metrics.compute(), peer.step(batch)
+        assert set(theirs) < set(ours)
+        for name, value in theirs.items():
+            np.testing.assert_allclose(float(value), float(ours[name]), rtol=tolerance)

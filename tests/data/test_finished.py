@@ -1,0 +1,97 @@
+"""data/finished.py: what happens to real clips when the disk takes no more."""
+
+import dataclasses
+import errno
+import os
+
+import pytest
+
+from fevgan_jax import prepare
+from fevgan_jax.data import finished
+from fevgan_jax.runtime.errors import UserError
+from tests import raw_clips
+
+NAME = "clip_folder/own"
+
+
+class InThisProcess:
+    """Stands in for `Workers`, whose processes a test cannot change."""
+
+    def __init__(self, count):
+        self.map = map
+
+
+@pytest.fixture
+def raw(tmp_path, monkeypatch):
+    monkeypatch.setattr(finished, "Workers", InThisProcess)
+    for number, person in enumerate(("ann", "bo")):
+        clip = tmp_path / "raw" / person / "grin" / "1"
+        raw_clips.write(clip, raw_clips.frames(20_000 + number, count=2))
+    return tmp_path / "raw"
+
+
+@pytest.mark.parametrize("changed", ["nothing", "size", "date", "setting"])
+def test_a_clip_is_made_anew_when_its_files_or_the_settings_are_others(raw, tmp_path, changed):
+    files = tuple(str(file) for file in sorted((raw / "ann" / "grin" / "1").iterdir()))
+    clips = [finished.Clip("ann", "grin", "ann/grin/1", files)]
+    settings = finished.Settings("dlib", 64, 32, "arc_length", "end")
+    (first,) = finished.finish(clips, settings, tmp_path)
+    last = os.stat(files[-1])
+    if changed == "size":
+        with open(files[-1], "ab") as file:
+            file.write(b"\n")
+        os.utime(files[-1], ns=(last.st_atime_ns, last.st_mtime_ns))
+    elif changed == "date":
+        os.utime(files[-1], ns=(last.st_atime_ns, last.st_mtime_ns + 1))
+    elif changed == "setting":
+        settings = dataclasses.replace(settings, num_frames=16)
+    (second,) = finished.finish(clips, settings, tmp_path)
+    assert (second.file == first.file) == (changed == "nothing")
+
+
+def fail_once(monkeypatch, count, code):
+    """Lets so many files be written and not the next: as the system does on a full disk."""
+    tried, write = [], finished.write_atomic
+
+    def write_or_fail(path, content):
+        tried.append(path)
+        if len(tried) == count + 1:
+            raise OSError(code, os.strerror(code), str(path))
+        write(path, content)
+
+    monkeypatch.setattr(finished, "write_atomic", write_or_fail)
+    return tried
+
+
+@pytest.mark.parametrize("room", [0, 1, 2, 3])
+def test_a_full_disk_is_one_sentence_and_what_is_finished_stays(raw, tmp_path, monkeypatch, room):
+    data = tmp_path / "data"
+    with monkeypatch.context() as full:
+        tried = fail_once(full, room, errno.ENOSPC)
+        with pytest.raises(UserError, match=rf"the disk of {data} is full: free space"):
+            prepare.prepare(NAME, data, raw)
+    assert not [*data.rglob("*1.0.0"), *data.rglob("*incomplete*")]
+    before = {path: path.stat().st_mtime_ns for path in tried[: min(room, 2)]}
+    monkeypatch.setattr(finished, "report", lambda outcomes, folder: None)
+    monkeypatch.setattr(prepare.shutil, "rmtree", lambda *args, **how: None)
+    prepare.prepare(NAME, data, raw)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_a_disk_that_became_read_only_stops_the_run_and_blames_no_clip(raw, tmp_path, monkeypatch):
+    fail_once(monkeypatch, 1, errno.EROFS)
+    # The command makes one sentence of it, see `cli`.
+    with pytest.raises(OSError, match="Read-only file system"):
+        prepare.prepare(NAME, tmp_path / "data", raw)
+    assert not [*tmp_path.rglob("*1.0.0"), *tmp_path.rglob("*incomplete*")]
+
+
+@pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES, errno.ENOSPC])
+def test_a_target_that_cannot_be_written_is_named(raw, tmp_path, monkeypatch, code):
+    def refuse(path, mode):
+        raise OSError(code, os.strerror(code), str(path))
+
+    monkeypatch.setattr(prepare, "open", refuse, raising=False)
+    sentence = rf"cannot write to {tmp_path}/data \({os.strerror(code)}\)"
+    with pytest.raises(UserError, match=sentence):
+        prepare.prepare(NAME, tmp_path / "data", raw)

@@ -1,0 +1,98 @@
+"""Real processes run the real commands: train, checkpoint, lose one, start again, evaluate."""
+
+import json
+import pathlib
+import platform
+import resource
+import types
+
+import jax
+import pytest
+
+from fevgan_jax.evaluate import evaluate
+from fevgan_jax.runtime import processes
+from fevgan_jax.runtime.errors import UserError
+from fevgan_jax.training.loop import train
+from tests import several, tiny_clips, tiny_config
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    return tiny_clips.prepare(tmp_path_factory.mktemp("prepared"))
+
+
+@pytest.fixture(scope="module")
+def alone(data_dir, tmp_path_factory):
+    """The run of one process, on 8 devices."""
+    workdir = tmp_path_factory.mktemp("alone")
+    config = tiny_config.get_config()
+    config.data.data_dir = str(data_dir)
+    train(config, workdir)
+    return workdir
+
+
+def lines(workdir):
+    path = workdir / "metrics.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def test_a_run_moves_between_numbers_of_processes_and_survives_the_loss_of_one(
+    alone, data_dir, tmp_path
+):
+    workdir, log = tmp_path / "run", tmp_path / "log"
+    arguments = [f"--workdir={workdir}", "--config=tests/tiny_config.py"]
+    arguments.append(f"--config.data.data_dir={data_dir}")
+
+    long = [*arguments, "--config.num_steps=100000"]
+    # Of several devices in one process, one may wait for another's part of the sum, and only the
+    # heartbeat, a minute later, ends the process.
+    two = several.launch(long, log, count=2)
+    several.wait_until((workdir / "checkpoints" / "5").exists, two[0])
+    two[1].kill()
+    assert several.finish(two, seconds=60)[0] == 1
+    assert "another process of this run has stopped: start all of them again" in log.read_text()
+
+    log.write_text("")
+    four = several.launch(arguments, log, count=4, then_evaluate=workdir)
+    assert several.finish(four) == [0, 0, 0, 0], log.read_text()
+    assert "error:" not in log.read_text()
+
+    assert [line["step"] for line in lines(workdir)] == list(range(1, 21))
+    for own, expected in zip(lines(workdir), lines(alone), strict=True):
+        assert own == pytest.approx(expected, rel=1e-5 if own["step"] == 1 else 1e-3)
+
+    result = json.loads((workdir / "eval" / "tiny_clips_demo.json").read_text())
+    expected = evaluate(alone)
+    assert result["clips"] == expected["clips"] == 10
+    for row, groups in expected["rows"].items():
+        for group, values in groups.items():
+            assert result["rows"][row][group] == pytest.approx(values, rel=1e-4)
+
+
+def test_processes_that_no_one_has_named_are_told_how(monkeypatch):
+    def initialize(*_, **__):
+        raise ValueError("coordinator_address should be defined.")
+
+    monkeypatch.setattr(jax.distributed, "initialize", initialize)
+    asked = types.SimpleNamespace(
+        distributed=True, coordinator_address=None, num_processes=None, process_id=None
+    )
+    monkeypatch.setattr(processes.flags, "FLAGS", asked)
+    with pytest.raises(UserError, match=r"--coordinator_address=HOST:PORT, --num_processes and"):
+        processes.start()
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="no other C library keeps as much")
+def test_freed_memory_goes_back_to_the_system():
+    def resident():
+        return resource.getpagesize() * int(
+            pathlib.Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+        )
+
+    taken = [b"x" * size for size in [4000] * 25_000]
+    last = taken.pop()  # lies at the end, so that the rest stays with the C library
+    del taken
+    before = resident()
+    processes.return_freed_memory()
+    assert resident() < before - 50e6
+    assert last

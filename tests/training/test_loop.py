@@ -1,0 +1,106 @@
+import os
+
+import numpy as np
+import pytest
+
+from fevgan_jax import recognizers
+from fevgan_jax.configs import demo_warmup
+from fevgan_jax.data import pipeline
+from fevgan_jax.runtime.errors import UserError
+from fevgan_jax.training import loop as training
+from fevgan_jax.training import trained
+from fevgan_jax.training.step import to_signed
+from tests import experiments
+
+
+def lines(workdir):
+    path = workdir / "metrics.jsonl"
+    return path.read_text().splitlines() if path.exists() else []
+
+
+@pytest.fixture(scope="module")
+def run(tiny_data, tmp_path_factory):
+    config = experiments.without_frozen_nets()
+    config.data.dataset = "synthetic_faces/tiny"
+    config.data.data_dir = str(tiny_data)
+    config.num_steps, config.num_samples = 1, 2
+    config.encode_once = True  # without E_id there is nothing to encode
+    workdir = tmp_path_factory.mktemp("run")
+    training.train(config, workdir)
+    return config, workdir
+
+
+def test_a_workdir_holds_what_it_should(run):
+    _, workdir = run
+    names = {path.name for path in workdir.iterdir()}
+    assert {"config.json", "checkpoints", "metrics.jsonl"} <= names
+    assert any(name.startswith("events") for name in names)
+
+
+def test_a_workdir_alone_is_enough_to_sample(run):
+    _, workdir = run
+    model = trained.load(workdir, sampling_only=False)
+    model = model.replace(state=experiments.vivid(model.state))
+    image = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8)
+    label = np.array([0, 5], np.int32)
+    video = np.asarray(model.sample(image, label))
+    assert video.shape == (2, 32, 64, 64, 3)
+    assert video.dtype == np.uint8
+    of_one = np.asarray(model.sample(np.repeat(image[:1], 2, axis=0), label), np.int32)
+    once = model.sample_once(2)(image[:1], label)
+    assert np.abs(np.asarray(once, np.int32) - of_one).max() <= 1
+    for other in (model.sample(image[::-1], label), model.sample(image, label[::-1])):
+        assert np.abs(np.asarray(other, np.int32) - video).max() > 50
+
+
+def test_a_finished_run_is_left_as_it_is_and_compiles_nothing(run, monkeypatch):
+    config, workdir = run
+    before = lines(workdir)
+    monkeypatch.setattr(training, "lower_train_step", None)
+    assert int(training.train(config, workdir).step) == config.num_steps
+    assert lines(workdir) == before
+
+
+def test_a_workdir_of_another_model_is_refused(run):
+    config, workdir = run
+    config = config.copy_and_resolve_references()
+    config.model.generator.decoder_features = (4, 4, 4, 4)
+    with pytest.raises(UserError, match="another experiment"):
+        training.train(config, workdir)
+
+
+def test_a_batch_that_does_not_divide_is_refused_before_anything_is_written(run, tmp_path):
+    config = run[0].copy_and_resolve_references()
+    config.batch_size = 7
+    with pytest.raises(UserError, match="batch_size=7"):
+        training.train(config, tmp_path / "new")
+    assert not os.path.exists(tmp_path / "new")
+
+
+def test_a_run_stops_with_the_name_of_the_step_that_failed(run, tmp_path):
+    config = run[0].copy_and_resolve_references()
+    config.generator_optimizer.learning_rate = float("inf")
+    config.num_steps, config.log_every = 4, 4
+    with pytest.raises(FloatingPointError, match="at step 2"):
+        training.train(config, tmp_path)
+    assert not lines(tmp_path)
+
+
+def test_a_run_without_a_checkpoint_says_so(run, tmp_path):
+    _, workdir = run
+    (tmp_path / "config.json").write_text((workdir / "config.json").read_text())
+    with pytest.raises(UserError, match="no checkpoint yet"):
+        trained.load(tmp_path)
+
+
+def test_photos_are_encoded_in_the_order_of_the_clips(tiny_data, random_nets):
+    config = demo_warmup.get_config()
+    frozen, _ = recognizers.load([config.model.identity_encoder], None)
+    source = pipeline.open_source(tiny_data, "synthetic_faces/tiny", "train")
+    encoded = training._encode_photos(config, frozen, source)["identity"]
+    assert len(encoded) == len(source) == 48  # more than one batch, and the last is not full
+    for index in (0, 32, 47):
+        photo = to_signed(source[index]["video"][:1])
+        expected = recognizers.encode(config.model.identity_encoder, frozen, photo)[0]
+        np.testing.assert_allclose(encoded[index], expected, rtol=1e-3, atol=1e-3)
+    assert np.abs(encoded[0] - encoded[47]).max() > 0.01

@@ -1,0 +1,88 @@
+import functools
+
+import jax
+import numpy as np
+import pytest
+
+from fevgan_jax.run.workdir import read_config
+from fevgan_jax.runtime.errors import UserError
+from fevgan_jax.training import released
+from fevgan_jax.training.state import build_networks, sampling_variables
+from fevgan_jax.training.step import to_signed
+from tests import experiments
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory):
+    config = experiments.without_frozen_nets()
+    config.data.data_dir = "a private place"
+    workdir, output = (tmp_path_factory.mktemp(name) for name in ("run", "released"))
+    state = experiments.untrained_run(config, workdir)
+    released.export(workdir, output)
+    return config, state, output
+
+
+def test_a_run_starts_from_released_weights_rounded_to_bfloat16(release):
+    config, state, output = release
+    config = config.copy_and_resolve_references()
+    config.initial_weights, config.seed = str(output), 1
+    _, other = experiments.start(config)
+    started = released.start_from(config, other)
+    for name in ("generator", "discriminator"):
+        for part in ("params", "statistics"):
+            jax.tree.map(
+                lambda a, b: np.testing.assert_allclose(a, b, rtol=2**-8),
+                getattr(getattr(started, name), part),
+                getattr(getattr(state, name), part),
+            )
+        assert getattr(started, name).optimizer is getattr(other, name).optimizer
+    jax.tree.map(np.testing.assert_array_equal, started.average.params, started.generator.params)
+
+
+def test_key_frames_become_the_two_halves_of_a_video(tmp_path):
+    config = experiments.of_key_frames()
+    state = experiments.untrained_run(config, tmp_path / "run")
+    released.export(tmp_path / "run", tmp_path / "released")
+    whole = experiments.without_frozen_nets()
+    whole.initial_weights, whole.seed = str(tmp_path / "released"), 1
+    _, drawn = experiments.start(whole)
+    started = released.start_from(whole, drawn)
+    # The release has no discriminator: the drawn one stays.
+    assert started.discriminator is drawn.discriminator
+
+    batch = experiments.random_batch(2)
+
+    def video(config, state):
+        variables = sampling_variables(state)
+        condition = {"image": to_signed(batch["video"][:, 0]), "label": batch["label"]}
+        generate = jax.jit(functools.partial(build_networks(config).generator.apply, train=False))
+        return np.asarray(generate(variables, condition)["video"])
+
+    rounded = jax.tree.map(lambda x: np.asarray(x.astype("bfloat16"), np.float32), state.average)
+    two = video(config, state.replace(average=rounded))
+    assert two.shape[1] == 2
+    # An untrained generator is faint: its own size is the measure.
+    size = np.abs(two).max()
+    assert np.abs(two[:, 0] - two[:, 1]).max() > 0.1 * size
+    many = video(whole, started)
+    np.testing.assert_allclose(many, np.repeat(two, 16, axis=1), atol=1e-3 * size)
+
+
+def test_a_release_does_not_tell_where_the_data_lay(release):
+    assert read_config(release[2]).data.data_dir == ""
+
+
+def test_weights_of_another_model_are_refused(release):
+    config = release[0].copy_and_resolve_references()
+    config.initial_weights = str(release[2])
+    config.model.generator.decoder_features = (4, 4, 4, 4)
+    _, state = experiments.start(config)
+    with pytest.raises(UserError, match="another model"):
+        released.start_from(config, state)
+
+
+def test_unknown_weights_name_those_that_ship(release):
+    config = release[0].copy_and_resolve_references()
+    config.initial_weights = "nobody"
+    with pytest.raises(UserError, match="no released weights 'nobody'"):
+        released.start_from(config, release[1])
