@@ -86,7 +86,7 @@ def test_processes_hold_a_part_each_and_give_the_same_batches():
         jax.distributed.initialize(sys.argv[1], num_processes=2, process_id=int(sys.argv[2]))
         from fevgan_jax.runtime import sharding
         from fevgan_jax.data import on_device
-        from tests.test_on_device import CLIPS, numbers_of, read
+        from tests.data.test_on_device import CLIPS, numbers_of, read
 
         seen, mesh = [], sharding.make_mesh()
         batches = on_device.batches(

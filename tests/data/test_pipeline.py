@@ -199,7 +199,7 @@ def test_a_set_without_its_description_is_broken(tmp_path):
 
 def test_training_reads_clips_without_tensorflow(data_dir):
     program = (
-        "import sys; from fevgan_jax import train; from fevgan_jax.data import pipeline; "
+        "import sys; from fevgan_jax.training import loop; from fevgan_jax.data import pipeline; "
         "pipeline.open_source(sys.argv[1], 'tiny_clips/demo', 'train')[0]; "
         "sys.exit('tensorflow' in sys.modules)"  # its import takes 3 s
     )

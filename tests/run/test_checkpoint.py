@@ -198,7 +198,7 @@ def test_a_killed_save_leaves_the_good_one(tmp_path):
     program = textwrap.dedent("""
         import os, signal, sys
         from fevgan_jax.run import checkpoint
-        from tests.test_checkpoint import HASHES, _state
+        from tests.run.test_checkpoint import HASHES, _state
 
         checkpoints = checkpoint.Checkpoints(sys.argv[1])
         checkpoints.save(1, _state(1), HASHES)

@@ -52,7 +52,7 @@ def test_a_full_disk_is_the_users_to_mend_and_a_bug_is_ours():
 def test_llvm_is_hurried_where_only_a_cpu_can_be(tmp_path):
     (tmp_path / "jax_plugins").mkdir()  # all that an accelerator's package has to bring
     asked = "import os; print(os.environ['XLA_FLAGS'])"
-    program = f"from fevgan_jax import cli\ncli.run(lambda: exec({asked!r}))"
+    program = f"from fevgan_jax.runtime import cli\ncli.run(lambda: exec({asked!r}))"
     without_plugins = "import sys; sys.modules |= dict.fromkeys(('jax_plugins', 'libtpu'))\n"
 
     def flags(program, **settings):
