@@ -21,6 +21,8 @@ def get_config() -> ml_collections.ConfigDict:
     config.num_steps = 60_000  # choice: about the paper's 70 hours on its card
     config.ema_decay = 0.0  # choice: sample with the weights themselves; 0.999 averages them
     config.initial_weights = ""  # choice: "" draws them; a released model's name continues it
+    config.initial_parts = ml_collections.ConfigDict()  # choice: {} takes all of them; see below
+    config.freeze = ()  # choice: train all; paths such as "generator/encoder" stay as they start
     config.encode_once = False  # choice: True runs E_id on each clip's photo once, before step 1
 
     config.data = ml_collections.ConfigDict()
@@ -29,6 +31,8 @@ def get_config() -> ml_collections.ConfigDict:
     config.data.class_names = EXPRESSIONS  # paper: six labels; the data set's own replace them
     config.data.clip_shape = (32, 64, 64, 3)  # forced: VGAN's video; the data set's own replaces it
     config.data.on_device = False  # choice: True loads the set there once, if it fits (MUG: 0.5 GB)
+    config.data.shapes = ml_collections.ConfigDict()  # the data set's own features replace them
+    config.data.window = 0  # paper: whole clips; 16 trains on random windows of 16 frames
     config.data.frames = ()  # paper: whole clips; (0, 31) gives the two ends of each alone
 
     config.model = ml_collections.ConfigDict()
@@ -47,6 +51,11 @@ def get_config() -> ml_collections.ConfigDict:
     config.generator_loss.identity = 1.0  # choice: about a tenth of the reconstruction term
     config.discriminator_loss = ml_collections.ConfigDict()
     config.discriminator_loss.adversarial = 1.0  # paper: the sum of the real and the fake term
+
+    config.rule = ml_collections.ConfigDict()
+    config.rule.order = "simultaneous"  # paper: Algorithm 1; or "discriminator_first"
+    config.rule.critic_steps = 1  # paper: one; each has `batch_size` rows of its own
+    config.rule.fresh_fakes = False  # paper: both players see the same fakes
 
     config.reconstruction_loss = ml_collections.ConfigDict()
     config.reconstruction_loss.norm = "l1"  # choice: mean absolute difference; or "l2", its square
@@ -67,6 +76,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.num_samples = 6  # choice: test clips drawn beside their real ones, one an expression
 
     config.eval = ml_collections.ConfigDict()
+    config.eval.dataset = ""  # choice: "" is the set of the training
     config.eval.split = "test"  # paper: subjects never seen in training
     config.eval.batch_size = 16  # choice: does not change a number, only memory
     config.eval.max_clips = 0  # choice: 0 takes every clip of the split

@@ -22,12 +22,13 @@ from absl import flags
 from fevgan_jax import recognizers
 from fevgan_jax.data import pipeline
 from fevgan_jax.metrics import expression, identity, image
+from fevgan_jax.models.inputs import to_signed
 from fevgan_jax.run import media
 from fevgan_jax.run.files import write_atomic
 from fevgan_jax.run.summaries import Summaries
 from fevgan_jax.runtime import cli, processes, sharding
 from fevgan_jax.training import trained
-from fevgan_jax.training.step import to_signed
+from fevgan_jax.training.sampling import clip_keys
 
 ROWS = ("model", "copy-input", "real")
 SHEET_CLIPS = 6
@@ -79,16 +80,20 @@ def evaluate(
     total = min(len(source), config.eval.max_clips or len(source))
     progress = tqdm.tqdm(total=total, desc="evaluate", unit="clip", disable=not processes.is_main())
     devices = model.mesh.size
-    for batch, valid, _ in pipeline.eval_batches(
-        # Whole rows on every device.
+    features = tuple(sorted({*model.family.features, "video", "mask", "label"}))
+    for batch, valid, names in pipeline.eval_batches(
         source,
+        features,
+        # Whole rows on every device.
         batch_size=-(-config.eval.batch_size // devices) * devices,
         mesh=model.mesh,
     ):
         kept = np.flatnonzero(valid)[: total - len(labels)]
-        real, label = batch["video"], sharding.to_host(batch["label"])
+        keys = clip_keys(config.seed, [clip for _, clip in names])
+        shown = model.family.windows(batch)
+        real, label = shown["video"], sharding.to_host(batch["label"])
         videos = {
-            "model": model.sample(real[:, 0], batch["label"]),
+            "model": model.sample(batch, keys),
             "copy-input": still(real),
             "real": real,
         }
@@ -97,17 +102,17 @@ def evaluate(
             # Every frame of a still picture is its first: one embedding, 32 times.
             embeddings["copy-input"] = still(embeddings["real"])
         for row, video in videos.items():
-            values = measure(real, video, batch["mask"])
+            values = measure(real, video, shown["mask"])
             if asks_identity:
                 values |= judge(embeddings[row], embeddings["real"][:, 0])
             values = sharding.to_host(values)
             if recognise:
                 values["recognised"] = recognise(sharding.to_host(video)) == label
             seen[row].append({name: value[kept] for name, value in values.items()})
-        shown = kept[: SHEET_CLIPS - len(strips) // 2]
-        if len(shown):
+        pictured = kept[: SHEET_CLIPS - len(strips) // 2]
+        if len(pictured):
             pairs = sharding.to_host((real, videos["model"]))
-            strips += [media.strip(video[index]) for index in shown for video in pairs]
+            strips += [media.strip(video[index]) for index in pictured for video in pairs]
         labels.extend(label[kept])
         progress.update(len(kept))
         if len(labels) == total:

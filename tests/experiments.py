@@ -6,7 +6,8 @@ import numpy as np
 from fevgan_jax.configs import demo
 from fevgan_jax.run.checkpoint import Checkpoints
 from fevgan_jax.run.workdir import keep_config
-from fevgan_jax.training.state import build_networks, init_state
+from fevgan_jax.training.family import build_family
+from fevgan_jax.training.state import init_state
 from fevgan_jax.training.step import make_metrics
 
 CLIP = (32, 64, 64, 3)
@@ -49,9 +50,8 @@ def random_batch(size, seed=0, clip_shape=CLIP):
 
 def start(config):
     """The modules and the first state of a config."""
-    networks = build_networks(config)
-    shape = config.data.clip_shape
-    return networks, jax.jit(lambda: init_state(config, networks, make_metrics(config), shape))()
+    family = build_family(config)
+    return family, jax.jit(lambda: init_state(config, family, make_metrics(config, family)))()
 
 
 def vivid(state):

@@ -10,7 +10,7 @@ from fevgan_jax.configs import base, mug
 from fevgan_jax.configs.ablation import without_identity_encoder, without_spatial_encoder
 from fevgan_jax.run.workdir import plain
 from fevgan_jax.runtime import config_flag
-from fevgan_jax.training.state import frozen_encoders
+from fevgan_jax.training.family import frozen_encoders
 from fevgan_jax.training.step import make_train_step
 from tests import experiments
 
@@ -33,8 +33,8 @@ def test_every_shipped_config_takes_two_steps(random_nets):
 
 def two_steps(config):
     frozen, _ = recognizers.load(frozen_encoders(config), None)
-    networks, state = experiments.start(config)
-    step = jax.jit(make_train_step(config, networks))
+    family, state = experiments.start(config)
+    step = jax.jit(make_train_step(config, family))
     for _ in range(2):
         state = step(state, frozen, experiments.random_batch(2, clip_shape=config.data.clip_shape))
     return state.metrics.compute()

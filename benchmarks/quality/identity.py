@@ -19,6 +19,7 @@ from fevgan_jax.metrics import identity
 from fevgan_jax.run import media
 from fevgan_jax.runtime import cli
 from fevgan_jax.training import trained
+from fevgan_jax.training.sampling import clip_keys
 
 SCALE = 4
 """dlib wants chips of 150 pixels; a crop has 64."""
@@ -51,13 +52,17 @@ def measure(workdir: str, data_dir: str | None, num_subjects: int) -> dict:
     landmarks = np.stack([clip["landmarks"][0] for clip in clips])
     neutral = np.stack([clip["video"][0] for clip in clips])
     labels = np.array([clip["label"] for clip in clips], np.int32)
-    batches = range(0, len(clips), config.eval.batch_size)
+    batches = [
+        slice(start, start + config.eval.batch_size)
+        for start in range(0, len(clips), config.eval.batch_size)
+    ]
     generated = np.concatenate(
         [
             model.sample(
-                neutral[i : i + config.eval.batch_size], labels[i : i + config.eval.batch_size]
+                {"photo": neutral[rows], "label": labels[rows]},
+                clip_keys(config.seed, [clip["clip"] for clip in clips[rows]]),
             )[:, -1]
-            for i in batches
+            for rows in batches
         ]
     )
     net = dlib.face_recognition_model_v1(models.face_recognition_model_location())

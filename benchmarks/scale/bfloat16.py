@@ -25,9 +25,11 @@ from absl import flags
 
 from fevgan_jax import recognizers
 from fevgan_jax.data import pipeline
+from fevgan_jax.models import inputs
 from fevgan_jax.prepare import prepare
 from fevgan_jax.runtime import cli, config_flag, sharding
-from fevgan_jax.training.state import build_networks, frozen_encoders, init_state
+from fevgan_jax.training.family import build_family, frozen_encoders
+from fevgan_jax.training.state import init_state
 from fevgan_jax.training.step import make_metrics, make_train_step
 
 _AS_ON_ACCELERATORS = {"xla_allow_excess_precision": False}
@@ -36,18 +38,19 @@ _AS_ON_ACCELERATORS = {"xla_allow_excess_precision": False}
 
 def compare(config: ml_collections.ConfigDict, num_steps: int) -> dict[str, dict[str, float]]:
     """Trains the four ways on the prepared set of `config`."""
-    networks, metrics = build_networks(config), make_metrics(config)
+    family = build_family(config)
+    metrics = make_metrics(config, family)
     mesh = sharding.make_mesh(jax.devices()[:1])
     frozen, _ = recognizers.load(frozen_encoders(config), None)
     frozen = jax.device_put(frozen, sharding.replicated(mesh))
     steps = {}
     for config.compute_dtype in ("float32", "bfloat16"):
         steps[config.compute_dtype] = jax.jit(
-            make_train_step(config.copy_and_resolve_references(), networks),
+            make_train_step(config.copy_and_resolve_references(), family),
             compiler_options=_AS_ON_ACCELERATORS if jax.default_backend() == "cpu" else None,
         )
     first = jax.jit(
-        lambda: init_state(config, networks, metrics, config.data.clip_shape),
+        lambda: init_state(config, family, metrics),
         out_shardings=sharding.replicated(mesh),
     )()
     trainings = {
@@ -75,6 +78,7 @@ def _batches(config, mesh) -> Iterator[dict[str, jax.Array]]:
     data = config.data
     return pipeline.train_batches(
         pipeline.open_source(data.data_dir, data.dataset, "train", data.frames),
+        inputs.FEATURES,
         batch_size=config.batch_size,
         seed=config.seed,
         start_step=0,

@@ -7,19 +7,19 @@ from unittest import mock
 import jax
 import jax.numpy as jnp
 
-from fevgan_jax.training import loop as train
+from fevgan_jax.training import programs
 from fevgan_jax.training.state import Player, TrainState
 
 
 @contextlib.contextmanager
 def moved_by_a_bit() -> Iterator[None]:
     """Has `train` start from parameters that are larger by their last bit."""
-    init_state = train.init_state
+    init_state = programs.init_state
 
     def moved(*arguments):
         return larger_by_a_bit(init_state(*arguments))
 
-    with mock.patch.object(train, "init_state", moved):
+    with mock.patch.object(programs, "init_state", moved):
         yield
 
 

@@ -25,8 +25,10 @@ from fevgan_jax import recognizers
 from fevgan_jax.configs import mug
 from fevgan_jax.convolutions import operations
 from fevgan_jax.runtime import sharding
-from fevgan_jax.training.state import build_networks, frozen_encoders, init_state
-from fevgan_jax.training.step import lower_train_step, make_metrics
+from fevgan_jax.training.family import build_family, frozen_encoders
+from fevgan_jax.training.programs import lower_train_step
+from fevgan_jax.training.state import init_state
+from fevgan_jax.training.step import make_metrics
 
 MACHINES = {
     # https://www.nvidia.com/en-us/data-center/h200: 1979 TFLOP/s of bfloat16 with sparsity, half of
@@ -68,13 +70,13 @@ def compile_step(
     config, batch_size: int, mesh: jax.sharding.Mesh
 ) -> tuple[jax.stages.Compiled, dict[str, int]]:
     """Compiles a config's step from shapes alone; returns it and each player's parameter bytes."""
-    networks = build_networks(config)
+    family = build_family(config)
     frozen: dict[str, Mapping] = {}
     for encoder in frozen_encoders(config):
         shapes = recognizers.shapes(**encoder)
         frozen[encoder["name"]] = shapes | frozen.get(encoder["name"], {})
     clip = tuple(config.data.clip_shape)
-    state = jax.eval_shape(lambda: init_state(config, networks, make_metrics(config), clip))
+    state = jax.eval_shape(lambda: init_state(config, family, make_metrics(config, family)))
     batch = {
         "video": jax.ShapeDtypeStruct((batch_size, *clip), np.uint8),
         "label": jax.ShapeDtypeStruct((batch_size,), np.int32),
@@ -83,7 +85,7 @@ def compile_step(
         name: sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(player.params))
         for name, player in (("generator", state.generator), ("discriminator", state.discriminator))
     }
-    lowered = lower_train_step(config, networks, mesh, state, frozen, batch)
+    lowered = lower_train_step(config, family, mesh, state, frozen, batch)
     return lowered.compile(), parameters
 
 

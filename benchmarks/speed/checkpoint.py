@@ -18,8 +18,10 @@ from absl import flags
 
 from fevgan_jax.run.checkpoint import Checkpoints
 from fevgan_jax.runtime import cli, config_flag, sharding
-from fevgan_jax.training.state import build_networks, frozen_encoders, init_state
-from fevgan_jax.training.step import lower_train_step, make_metrics
+from fevgan_jax.training.family import build_family, frozen_encoders
+from fevgan_jax.training.programs import lower_train_step
+from fevgan_jax.training.state import init_state
+from fevgan_jax.training.step import make_metrics
 
 _STEPS_BETWEEN_SAVES = 100
 
@@ -31,9 +33,10 @@ def measure(config, batch_size: int, folder: pathlib.Path) -> dict:
         "video": random.integers(0, 256, (batch_size, *clip), np.uint8),
         "label": random.integers(0, len(config.data.class_names), batch_size).astype(np.int32),
     }
-    networks, metrics = build_networks(config), make_metrics(config)
-    state = jax.jit(lambda: init_state(config, networks, metrics, clip))()
-    step = lower_train_step(config, networks, sharding.make_mesh(), state, {}, batch).compile()
+    family = build_family(config)
+    metrics = make_metrics(config, family)
+    state = jax.jit(lambda: init_state(config, family, metrics))()
+    step = lower_train_step(config, family, sharding.make_mesh(), state, {}, batch).compile()
 
     def timed(state):
         start = time.perf_counter()

@@ -17,6 +17,7 @@ import step
 from absl import flags
 
 from fevgan_jax.data import pipeline
+from fevgan_jax.models.inputs import FEATURES
 from fevgan_jax.runtime import cli, config_flag, sharding
 
 PATHS = {
@@ -32,7 +33,13 @@ def measure(source: pipeline.Source, batch_size: int, seconds: float) -> dict[st
     rates = {}
     for name, path in PATHS.items():
         batches = pipeline.train_batches(
-            source, batch_size=batch_size, seed=0, start_step=0, mesh=sharding.make_mesh(), **path
+            source,
+            FEATURES,
+            batch_size=batch_size,
+            seed=0,
+            start_step=0,
+            mesh=sharding.make_mesh(),
+            **path,
         )
         # A pass over the set, after which all that is kept is there, and what was prefetched.
         warm_up = 8 if name == "decoding" else len(source) // batch_size + 8

@@ -17,25 +17,26 @@ from absl import flags
 from step import about, draw_frozen, summary, timed
 
 from fevgan_jax.runtime import cli, config_flag
-from fevgan_jax.training.state import build_networks, init_state, sampling_variables
-from fevgan_jax.training.step import make_metrics, make_sample_step
+from fevgan_jax.training.family import build_family
+from fevgan_jax.training.sampling import clip_keys, make_sample_step
+from fevgan_jax.training.state import init_state
+from fevgan_jax.training.step import make_metrics
 
 
 def measure(
     config: ml_collections.ConfigDict, batch_sizes: list[int], num_runs: int
 ) -> dict[str, dict]:
     """Clips a second by batch size."""
-    networks = build_networks(config)
+    family = build_family(config)
     frozen = jax.tree.map(jnp.asarray, draw_frozen(config))
-    state = jax.jit(
-        lambda: init_state(config, networks, make_metrics(config), config.data.clip_shape)
-    )()
-    sample = jax.jit(make_sample_step(config, networks))
-    variables = sampling_variables(state)
+    state = jax.jit(lambda: init_state(config, family, make_metrics(config, family)))()
+    sample = jax.jit(make_sample_step(family))
+    variables = state.sampler.variables
     random, found = np.random.default_rng(0), {}
 
     def generate(photos, labels):
-        jax.device_get(sample(variables, frozen, photos, labels, state.key))
+        keys = clip_keys(config.seed, map(str, range(len(labels))))
+        jax.device_get(sample(variables, frozen, {"photo": photos, "label": labels}, keys))
 
     for size in batch_sizes:
         photos = random.integers(0, 256, (size, *config.data.clip_shape[1:]), np.uint8)

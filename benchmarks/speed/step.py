@@ -31,8 +31,10 @@ from absl import flags
 
 from fevgan_jax import recognizers
 from fevgan_jax.runtime import cli, config_flag, processes, sharding
-from fevgan_jax.training.state import build_networks, frozen_encoders, init_state
-from fevgan_jax.training.step import lower_train_step, make_metrics
+from fevgan_jax.training.family import build_family, frozen_encoders
+from fevgan_jax.training.programs import lower_train_step
+from fevgan_jax.training.state import init_state
+from fevgan_jax.training.step import make_metrics
 
 _MATRIX_SIDE = {"cpu": 4096, "gpu": 16384}
 
@@ -41,19 +43,18 @@ class Ours:
     """Our step, compiled."""
 
     def __init__(self, config: ml_collections.ConfigDict, batch_size: int):
-        networks, metrics = build_networks(config), make_metrics(config)
+        family = build_family(config)
+        metrics = make_metrics(config, family)
         self._frozen = jax.tree.map(jnp.asarray, draw_frozen(config))
         self._batch = _batch(config, batch_size)
         if config.encode_once:
             photos = (batch_size, *config.data.clip_shape[1:])
             shape = recognizers.encoded_shape(config.model.identity_encoder, photos)
             self._batch["identity"] = np.ones(shape, np.float32)
-        self._state = jax.jit(
-            lambda: init_state(config, networks, metrics, config.data.clip_shape)
-        )()
+        self._state = jax.jit(lambda: init_state(config, family, metrics))()
         mesh = sharding.make_mesh(jax.devices()[:1])
         start = time.perf_counter()
-        lowered = lower_train_step(config, networks, mesh, self._state, self._frozen, self._batch)
+        lowered = lower_train_step(config, family, mesh, self._state, self._frozen, self._batch)
         self._step = lowered.compile()
         processes.return_freed_memory()
         self._compile_seconds = time.perf_counter() - start
@@ -81,11 +82,10 @@ class Torch:
     def __init__(self, config: ml_collections.ConfigDict, batch_size: int):
         import torch_peer  # the extra [bench]
 
-        networks, metrics = build_networks(config), make_metrics(config)
+        family = build_family(config)
+        metrics = make_metrics(config, family)
         frozen = draw_frozen(config)
-        state = jax.eval_shape(
-            lambda: init_state(config, networks, metrics, config.data.clip_shape)
-        )
+        state = jax.eval_shape(lambda: init_state(config, family, metrics))
         random = np.random.default_rng(1)
         players = {"generator": state.generator, "discriminator": state.discriminator}
         params = {name: _draw(random, player.params) for name, player in players.items()}

@@ -16,11 +16,12 @@ from grain.experimental import ThreadPrefetchIterDataset
 from jax.sharding import Mesh
 
 from fevgan_jax.data import on_device
+from fevgan_jax.data.clips import TIMED
 from fevgan_jax.runtime import sharding
 from fevgan_jax.runtime.errors import UserError
 
-ARRAYS = ("video", "mask", "landmarks", "label")
-"""What a batch holds of a clip; names of subjects and clips stay on the host."""
+TEXTS = ("subject", "clip")
+"""Features that name an example; they stay on the host."""
 
 _READ_THREADS = 4
 
@@ -40,50 +41,73 @@ class Source:
     frames: tuple[int, ...] = ()
 
     def __len__(self) -> int:
-        return len(self._clips)
+        return len(self._records)
 
     def __getitem__(self, index: int) -> dict[str, np.ndarray | str]:
-        """Reads one clip.
+        """Reads all features of one example, a clip in every builder of this package.
 
         Returns:
           `video` uint8 [T, H, W, 3], `mask` uint8 [T, H, W, 1], `landmarks` float32 [T, 68, 2] in
-          pixels, `label` int32 [], `source_frames` float32 [T], and the texts `subject`, `clip`.
+          pixels, `label` int32 [], `source_frames` float32 [T], and the texts `subject`, `clip`; of
+          another set, whatever its features are.
 
         Raises:
           UserError: the record is broken.
         """
-        clip = self._read(self._clips, index)
-        frames = list(self.frames) or slice(None)
-        return {
-            # A video comes from the data source as a list of frames.
-            "video": np.stack(clip["video"])[frames],
-            "mask": np.stack(clip["mask"])[frames],
-            "landmarks": clip["landmarks"][frames],
-            "label": np.int32(clip["label"]),
-            "source_frames": clip["source_frames"][frames],
-            "subject": clip["subject"].decode(),
-            "clip": clip["clip"].decode(),
-        }
+        return self.read(index, tuple(self._builder.info.features))
+
+    def read(self, index: int, features: tuple[str, ...]) -> dict[str, np.ndarray | str]:
+        """Reads some features of one example; the others are not decoded.
+
+        Raises:
+          UserError: the record is broken.
+        """
+        try:
+            example = self._decoder(features).deserialize_example_np(self._records[index])
+        except Exception as error:
+            # array_record, protobuf and the picture decoder each raise their own kinds.
+            raise UserError(
+                f"clip {index} of {self.split!r} in {self.builder_dir} cannot be read "
+                f"({_first_line(error)}): delete that folder and prepare the set again."
+            ) from error
+        return {name: self._value(name, value) for name, value in example.items()}
+
+    def check_features(self, features: tuple[str, ...]) -> None:
+        """Raises UserError unless the set has all of these features."""
+        there = tuple(self._builder.info.features)
+        missing = sorted(set(features) - set(there))
+        if missing:
+            raise UserError(
+                f"{self.builder_dir} has no {', '.join(missing)}, which this model is trained on: "
+                f"it has {', '.join(there)}; choose another --config.data.dataset."
+            )
+
+    def _value(self, name: str, value: Any) -> np.ndarray | str:
+        if isinstance(value, bytes):
+            return value.decode()
+        if isinstance(value, list):  # a video comes as a list of frames
+            value = np.stack(value)
+        if isinstance(self._builder.info.features[name], tfds.features.ClassLabel):
+            return np.int32(value)
+        return value[list(self.frames)] if self.frames and name in TIMED else value
+
+    @functools.cache  # noqa: B019 (a source lives as long as its run)
+    def _decoder(self, features: tuple[str, ...]) -> tfds.features.FeaturesDict:
+        described = self._builder.info.features
+        return tfds.features.FeaturesDict({name: described[name] for name in features})
 
     @functools.cached_property
     def class_names(self) -> tuple[str, ...]:
-        """The expressions, in the order of the labels."""
-        return tuple(self._builder.info.features["label"].names)
+        """The expressions, in the order of the labels; none in a set without labels."""
+        features = self._builder.info.features
+        return tuple(features["label"].names) if "label" in features else ()
 
     @functools.cached_property
     def names(self) -> tuple[tuple[str, str], ...]:
         """(subject, clip) of every clip, in the order of the split."""
         # Every record is read, but no picture is decoded.
-        features = self._builder.info.features
-        texts = tfds.features.FeaturesDict({name: features[name] for name in ("subject", "clip")})
-        records = self._builder.as_data_source(
-            self.split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES
-        )
-        clips = (
-            texts.deserialize_example_np(self._read(records, index))
-            for index in range(len(records))
-        )
-        return tuple((clip["subject"].decode(), clip["clip"].decode()) for clip in clips)
+        examples = (self.read(index, TEXTS) for index in range(len(self)))
+        return tuple((example["subject"], example["clip"]) for example in examples)
 
     @property
     def subjects(self) -> tuple[str, ...]:
@@ -95,18 +119,10 @@ class Source:
         return tfds.builder_from_directory(self.builder_dir)
 
     @functools.cached_property
-    def _clips(self) -> Any:
-        return self._builder.as_data_source(self.split)
-
-    def _read(self, records: Any, index: int) -> dict[str, Any]:
-        try:
-            return records[index]
-        except Exception as error:
-            # array_record, protobuf and the picture decoder each raise their own kinds.
-            raise UserError(
-                f"clip {index} of {self.split!r} in {self.builder_dir} cannot be read "
-                f"({_first_line(error)}): delete that folder and prepare the set again."
-            ) from error
+    def _records(self) -> Any:
+        return self._builder.as_data_source(
+            self.split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES
+        )
 
 
 def data_root(data_dir: str) -> pathlib.Path:
@@ -151,17 +167,21 @@ def open_source(data_dir: str, dataset: str, split: str, frames: tuple[int, ...]
 
 
 def batch_shapes(
-    source: Source, batch_size: int, rows_by_clip: Mapping[str, np.ndarray] | None = None
+    source: Source,
+    features: tuple[str, ...],
+    batch_size: int,
+    rows_by_clip: Mapping[str, np.ndarray] | None = None,
 ) -> dict[str, jax.ShapeDtypeStruct]:
     """What `train_batches` gives for these arguments, as shapes."""
     return {
         name: jax.ShapeDtypeStruct((batch_size, *array.shape), array.dtype)
-        for name, array in _read_arrays(source, 0, rows_by_clip).items()
+        for name, array in _read_row(source, features, 0, rows_by_clip).items()
     }
 
 
 def train_batches(
     source: Source,
+    features: tuple[str, ...],
     *,
     batch_size: int,
     seed: int,
@@ -179,6 +199,7 @@ def train_batches(
 
     Args:
       source: from `open_source`.
+      features: those that a batch holds; the others are neither decoded nor sent.
       batch_size: rows of the global batch.
       seed: of the shuffle; every pass over the data has its own order.
       start_step: the step of the first batch given.
@@ -191,13 +212,13 @@ def train_batches(
         decoded once; the papers' sets fit. A larger one is decoded anew every time.
 
     Yields:
-      `ARRAYS`, and what `rows_by_clip` adds, as global arrays `[B, ...]` sharded along `data`.
+      The features, and what `rows_by_clip` adds, as global arrays `[B, ...]` sharded along `data`.
     """
     rows = sharding.local_rows(batch_size, mesh)
     shuffled = grain.MapDataset.range(len(source)).seed(seed).shuffle().repeat()
 
     def read(index: int) -> dict[str, np.ndarray]:
-        return _read_arrays(source, index, rows_by_clip)
+        return _read_row(source, features, index, rows_by_clip)
 
     def number_of(step: int, row: int) -> int:
         return shuffled[step * batch_size + row]
@@ -236,7 +257,7 @@ class EvalBatch(NamedTuple):
     """Some clips of a split, in its order.
 
     Attributes:
-      batch: `ARRAYS` as global arrays `[B, ...]`; rows past the end repeat the last clip.
+      batch: features as global arrays `[B, ...]`; rows past the end repeat the last clip.
       valid: bool `[B]`, False for those rows.
       names: (subject, clip) of every row.
     """
@@ -246,11 +267,14 @@ class EvalBatch(NamedTuple):
     names: tuple[tuple[str, str], ...]
 
 
-def eval_batches(source: Source, *, batch_size: int, mesh: Mesh) -> Iterator[EvalBatch]:
+def eval_batches(
+    source: Source, features: tuple[str, ...], *, batch_size: int, mesh: Mesh
+) -> Iterator[EvalBatch]:
     """Gives every clip of a split once, in the split's order.
 
     Args:
       source: from `open_source`.
+      features: those that a batch holds.
       batch_size: rows of the global batch; every batch has that many.
       mesh: from `sharding.make_mesh`.
 
@@ -263,7 +287,7 @@ def eval_batches(source: Source, *, batch_size: int, mesh: Mesh) -> Iterator[Eva
     positions = [start + row for start in starts for row in rows]
     batches = (
         grain.MapDataset.source(positions)
-        .map(lambda position: _read_arrays(source, min(position, last)))
+        .map(lambda position: source.read(min(position, last), features))
         .batch(len(rows))
         .to_iter_dataset(grain.ReadOptions(_READ_THREADS, _READ_THREADS))
     )
@@ -276,12 +300,14 @@ def eval_batches(source: Source, *, batch_size: int, mesh: Mesh) -> Iterator[Eva
         )
 
 
-def _read_arrays(
-    source: Source, index: int, rows_by_clip: Mapping[str, np.ndarray] | None = None
+def _read_row(
+    source: Source,
+    features: tuple[str, ...],
+    index: int,
+    rows_by_clip: Mapping[str, np.ndarray] | None,
 ) -> dict[str, np.ndarray]:
-    clip = source[index]
     joined = {name: rows[index] for name, rows in (rows_by_clip or {}).items()}
-    return {name: clip[name] for name in ARRAYS} | joined
+    return source.read(index, features) | joined
 
 
 def _first_line(error: Exception) -> str:

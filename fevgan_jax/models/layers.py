@@ -50,6 +50,7 @@ class Conv(nn.Module):
       padding: zeros on each side, as many; none when None. Kernel 4, stride 2, padding 1 halves.
       use_bias: False where BatchNorm follows, whose own bias does its work.
       stddev: of the kernel's initial N(0, stddev).
+      spectral_norm: divide the kernel by its largest singular value.
       lowering: "auto", "native" or "product", see `fevgan_jax.convolutions.operations`.
     """
 
@@ -59,6 +60,7 @@ class Conv(nn.Module):
     padding: tuple[int, ...] | None = None
     use_bias: bool = True
     stddev: float = STDDEV
+    spectral_norm: bool = False
     lowering: str = "auto"
 
     @nn.compact
@@ -77,6 +79,8 @@ class Conv(nn.Module):
         channels = x.shape[-1] + (0 if tiled is None else tiled.shape[-1])
         shape = (*self.kernel_size, channels, self.features)
         kernel = self.param("kernel", nn.initializers.normal(self.stddev), shape)
+        if self.spectral_norm:
+            kernel = spectrally_normed(self, kernel, axis=-1)
         settings = *_strides_and_padding(self, x), self.lowering
         y = convolve(x, kernel[..., : x.shape[-1], :], *settings)
         if tiled is not None:
@@ -95,6 +99,7 @@ class ConvTranspose(nn.Module):
         doubles.
       use_bias: False where BatchNorm follows, whose own bias does its work.
       stddev: of the kernel's initial N(0, stddev).
+      spectral_norm: divide the kernel by its largest singular value.
       lowering: "auto", "native" or "product", see `fevgan_jax.convolutions.operations`.
     """
 
@@ -104,6 +109,7 @@ class ConvTranspose(nn.Module):
     padding: tuple[int, ...] | None = None
     use_bias: bool = True
     stddev: float = STDDEV
+    spectral_norm: bool = False
     lowering: str = "auto"
 
     @nn.compact
@@ -112,8 +118,43 @@ class ConvTranspose(nn.Module):
         # The kernel of the convolution that this one is the adjoint of: output channels first.
         shape = (*self.kernel_size, self.features, x.shape[-1])
         kernel = self.param("kernel", nn.initializers.normal(self.stddev), shape)
+        if self.spectral_norm:
+            kernel = spectrally_normed(self, kernel, axis=-2)
         x = transposed_convolve(x, kernel, *_strides_and_padding(self, x), self.lowering)
         return x + _bias(self) if self.use_bias else x
+
+
+def spectrally_normed(layer: nn.Module, kernel: jax.Array, axis: int) -> jax.Array:
+    """Divides a kernel by its largest singular value (Miyato et al. 2018).
+
+    The kernel is seen as one matrix, its output channels against all others. One power iteration
+    an application follows the singular vector, which lives in the collection `spectral_norm` and
+    moves where that is mutable: in training, not in sampling.
+
+    Args:
+      layer: the module that the vector belongs to.
+      kernel: of any shape.
+      axis: that of the output channels.
+
+    Returns:
+      The kernel, in its own dtype.
+    """
+    matrix = jnp.moveaxis(kernel, axis, -1).reshape(-1, kernel.shape[axis]).astype(jnp.float32)
+
+    def unit(vector: jax.Array) -> jax.Array:
+        return vector / (jnp.linalg.norm(vector) + 1e-12)
+
+    start = layer.variable(
+        "spectral_norm",
+        "u",
+        lambda: unit(jax.random.normal(layer.make_rng("params"), (kernel.shape[axis],))),
+    )
+    fixed = jax.lax.stop_gradient(matrix)
+    v = unit(fixed @ start.value)
+    u = unit(v @ fixed)
+    if layer.is_mutable_collection("spectral_norm") and not layer.is_initializing():
+        start.value = u
+    return (kernel / (v @ matrix @ u)).astype(kernel.dtype)
 
 
 def _bias(layer: Conv | ConvTranspose) -> jax.Array:

@@ -4,46 +4,52 @@ A term is a pure function of what one step has computed. A family that needs its
 `GENERATOR_LOSSES` or `DISCRIMINATOR_LOSSES` of the same form beside its modules.
 """
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import flax
 import jax
 import jax.numpy as jnp
+import ml_collections
 import optax
 
 from fevgan_jax import recognizers
+from fevgan_jax.training.optimizers import make_schedule
 
-Logits = dict[str, jax.Array]
+Arrays = dict[str, jax.Array]
 
 
-@flax.struct.dataclass
-class Generated:
-    """What a generator's loss term may look at.
+@dataclasses.dataclass(frozen=True)
+class Context:
+    """What a loss term may look at. A gradient flows through everything that the player moves.
 
     Attributes:
-      outputs: the generator's outputs; `video` is `[B, T, H, W, C]` in [-1, 1].
-      logits: the discriminator's heads on that video, each `[B, ...]`.
-      video: the real video, `[B, T, H, W, C]` in [-1, 1].
-      condition: what the generator was given.
+      outputs: the generator's outputs, `video` `[B, T, H, W, C]` in [-1, 1] for most families.
+      real: what they are compared with, by the same names.
+      condition: what both networks were given.
+      real_logits: the discriminator's heads on what is real, each `[B, ...]`.
+      fake_logits: the same on the outputs.
+      generate: `generate(condition) -> outputs` applies the generator again.
+      judge: `judge(judged) -> logits` applies the discriminator again.
+      judged: `judged(outputs or real)` is what the discriminator sees of them.
       frozen: parameters of the frozen nets, by name.
       encoder: the net and features of `condition["identity"]`; None where there is none.
+      step: steps taken so far, int32.
+      key: a PRNG key for what the terms draw.
     """
 
-    outputs: dict[str, jax.Array]
-    logits: Logits
-    video: jax.Array
-    condition: dict[str, jax.Array]
-    frozen: dict[str, Any]
-    encoder: Mapping[str, str] | None = flax.struct.field(pytree_node=False, default=None)
-
-
-@flax.struct.dataclass
-class Judged:
-    """What a discriminator's loss term may look at: its heads on real and generated video."""
-
-    real: Logits
-    fake: Logits
+    outputs: Arrays = dataclasses.field(default_factory=dict)
+    real: Arrays = dataclasses.field(default_factory=dict)
+    condition: Arrays = dataclasses.field(default_factory=dict)
+    real_logits: Arrays = dataclasses.field(default_factory=dict)
+    fake_logits: Arrays = dataclasses.field(default_factory=dict)
+    generate: Callable[[Arrays], Arrays] | None = None
+    judge: Callable[[Any], Arrays] | None = None
+    judged: Callable[[Arrays], Any] | None = None
+    frozen: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    encoder: Mapping[str, str] | None = None
+    step: jax.Array | int = 0
+    key: jax.Array | None = None
 
 
 def mean_difference(a: jax.Array, b: jax.Array, norm: str) -> jax.Array:
@@ -51,82 +57,144 @@ def mean_difference(a: jax.Array, b: jax.Array, norm: str) -> jax.Array:
     return {"l1": jnp.abs, "l2": jnp.square}[norm](a - b).mean()
 
 
-def generator_adversarial(generated: Generated) -> jax.Array:
+def generator_adversarial(context: Context) -> jax.Array:
     """Non-saturating binary cross-entropy, summed over the real/fake heads (choice: stable)."""
     return sum(
         optax.sigmoid_binary_cross_entropy(logits, jnp.ones_like(logits)).mean()
-        for logits in real_fake(generated.logits)
+        for logits in real_fake(context.fake_logits)
     )
 
 
-def discriminator_adversarial(judged: Judged) -> jax.Array:
+def discriminator_adversarial(context: Context) -> jax.Array:
     """Conditional binary cross-entropy, the real and the fake term added (paper, Algorithm 1)."""
     real = [
         optax.sigmoid_binary_cross_entropy(logits, jnp.ones_like(logits)).mean()
-        for logits in real_fake(judged.real)
+        for logits in real_fake(context.real_logits)
     ]
     fake = [
         optax.sigmoid_binary_cross_entropy(logits, jnp.zeros_like(logits)).mean()
-        for logits in real_fake(judged.fake)
+        for logits in real_fake(context.fake_logits)
     ]
     return sum(real + fake)
 
 
-def reconstruction(generated: Generated, *, norm: str) -> jax.Array:
+def generator_wasserstein(context: Context) -> jax.Array:
+    """Minus the critic's mean score (Arjovsky et al. 2017), summed over the real/fake heads."""
+    return -sum(scores.mean() for scores in real_fake(context.fake_logits))
+
+
+def critic_wasserstein(context: Context) -> jax.Array:
+    """The critic's mean score of fakes minus that of what is real (Arjovsky et al. 2017)."""
+    fake, real = real_fake(context.fake_logits), real_fake(context.real_logits)
+    return sum(a.mean() - b.mean() for a, b in zip(fake, real, strict=True))
+
+
+def gradient_penalty(context: Context) -> jax.Array:
+    """(|gradient| - 1)^2 of the scores at random mixtures of real and fake (Gulrajani et al. 2017).
+
+    The gradient's norm is taken over all that the discriminator sees of a row.
+    """
+    real, fake = context.judged(context.real), context.judged(context.outputs)
+    rows = len(jax.tree.leaves(real)[0])
+    share = jax.random.uniform(context.key, (rows,))
+
+    def mix(a, b):
+        t = share.reshape(-1, *[1] * (a.ndim - 1))
+        return t * a + (1.0 - t) * b
+
+    def score(seen):
+        return sum(scores.sum() for scores in real_fake(context.judge(seen)))
+
+    gradient = jax.grad(score)(jax.tree.map(mix, real, fake))
+    squares = sum(jnp.square(leaf).reshape(rows, -1).sum(1) for leaf in jax.tree.leaves(gradient))
+    return jnp.square(jnp.sqrt(squares + 1e-12) - 1.0).mean()  # choice: 1e-12 keeps it smooth at 0
+
+
+def reconstruction(context: Context, *, norm: str) -> jax.Array:
     """L_rec: the norm of generated minus real video (paper)."""
-    return mean_difference(generated.outputs["video"], generated.video, norm)
+    return mean_difference(context.outputs["video"], context.real["video"], norm)
 
 
 def identity(
-    generated: Generated, *, encoder: Mapping[str, str], frames: tuple[int, ...], norm: str
+    context: Context, *, encoder: Mapping[str, str], frames: tuple[int, ...], norm: str
 ) -> jax.Array:
     """L_id: the norm between E_id of the input image and E_id of generated frames (paper).
 
     Args:
-      generated: what the step has computed.
+      context: what the step has computed.
       encoder: the frozen net and its feature maps; not necessarily the generator's own encoder.
       frames: indices of the generated frames that are compared; the paper takes 4 of 32.
       norm: "l1" or "l2".
     """
-    video = generated.outputs["video"][:, jnp.array(frames)]
-    if encoder == generated.encoder:
-        target = generated.condition["identity"]
+    video = context.outputs["video"][:, jnp.array(frames)]
+    if encoder == context.encoder:
+        target = context.condition["identity"]
     else:
-        target = recognizers.encode(encoder, generated.frozen, generated.condition["image"])
-    features = recognizers.encode(encoder, generated.frozen, video.reshape(-1, *video.shape[2:]))
+        target = recognizers.encode(encoder, context.frozen, context.condition["image"])
+    features = recognizers.encode(encoder, context.frozen, video.reshape(-1, *video.shape[2:]))
     features = features.reshape(*video.shape[:2], *features.shape[1:])
     return mean_difference(features, jax.lax.stop_gradient(target)[:, None], norm)
 
 
-def real_fake(logits: Logits) -> list[jax.Array]:
-    """The heads that decide between real and fake: those whose name starts with `real_fake`."""
-    return [head for name, head in sorted(logits.items()) if name.startswith("real_fake")]
+def real_fake(logits: Arrays) -> list[jax.Array]:
+    """The heads that decide between real and fake: those whose name starts with `real_fake`.
+
+    Raises:
+      ValueError: there is none.
+    """
+    heads = [head for name, head in sorted(logits.items()) if name.startswith("real_fake")]
+    if not heads:
+        raise ValueError(
+            f"the discriminator has no head whose name starts with 'real_fake' ({sorted(logits)}): "
+            "name one so, or leave the losses out that ask for it."
+        )
+    return heads
 
 
 GENERATOR_LOSSES = {
     "adversarial": generator_adversarial,
+    "wasserstein": generator_wasserstein,
     "reconstruction": reconstruction,
     "identity": identity,
 }
-DISCRIMINATOR_LOSSES = {"adversarial": discriminator_adversarial}
+DISCRIMINATOR_LOSSES = {
+    "adversarial": discriminator_adversarial,
+    "wasserstein": critic_wasserstein,
+    "gradient_penalty": gradient_penalty,
+}
+
+
+def settings(config: ml_collections.ConfigDict) -> dict[str, dict[str, Any]]:
+    """The keyword arguments of the terms that take any: the config's sections `<term>_loss`."""
+    return {
+        name.removesuffix("_loss"): config[name].to_dict()
+        for name in config
+        if name.endswith("_loss") and name not in ("generator_loss", "discriminator_loss")
+    }
 
 
 def weighted_sum(
-    weights: Mapping[str, float],
+    weights: Mapping[str, Any],
     terms: Mapping[str, Callable[..., jax.Array]],
     settings: Mapping[str, Mapping[str, Any]],
-    seen: Generated | Judged,
-) -> tuple[jax.Array, dict[str, jax.Array]]:
+    context: Context,
+) -> tuple[jax.Array, Arrays]:
     """Adds up the terms that `weights` names.
 
     Args:
-      weights: weight of each term.
+      weights: weight of each term: a number, or an optax schedule of the step in the form that
+        `make_schedule` takes.
       terms: the functions, by name.
       settings: keyword arguments of the terms that take any, by name.
-      seen: what the terms look at.
+      context: what the terms look at.
 
     Returns:
       The weighted sum, and each term before its weight.
     """
-    values = {name: terms[name](seen, **settings.get(name, {})) for name in weights}
-    return sum(weights[name] * value for name, value in values.items()), values
+    values = {name: terms[name](context, **settings.get(name, {})) for name in weights}
+    total = sum(_weight(weights[name], context.step) * value for name, value in values.items())
+    return total, values
+
+
+def _weight(weight: float | Mapping[str, Any], step: jax.Array | int) -> float | jax.Array:
+    return make_schedule(weight)(step) if isinstance(weight, Mapping) else weight

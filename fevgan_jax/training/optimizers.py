@@ -1,25 +1,53 @@
 """The optimizer of one player, from its config."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import jax
 import ml_collections
 import optax
 from optax import contrib
 
 
-def make_optimizer(config: ml_collections.ConfigDict) -> optax.GradientTransformation:
+def make_optimizer(
+    config: ml_collections.ConfigDict, frozen: Any = None
+) -> optax.GradientTransformation:
     """Builds the optimizer called `config.name` with the config's other fields.
 
     Args:
       config: `name`, "muon" or an optax optimizer, and that function's arguments: Adam 2e-4,
         b1 0.5 in the base config (choice: VGAN's). `learning_rate` is a number, or an optax
         schedule in the same form: its `name` and its arguments.
+      frozen: tree of the parameters that is True where they stay as they are and get no state;
+        None where all are trained.
     """
     arguments = config.to_dict()
-    rate = arguments["learning_rate"]
-    if isinstance(rate, dict):
-        arguments["learning_rate"] = getattr(optax, rate.pop("name"))(**rate)
+    if isinstance(arguments["learning_rate"], dict):
+        arguments["learning_rate"] = make_schedule(arguments["learning_rate"])
     name = arguments.pop("name")
-    return muon(**arguments) if name == "muon" else getattr(optax, name)(**arguments)
+    optimizer = muon(**arguments) if name == "muon" else getattr(optax, name)(**arguments)
+    if frozen is None:
+        return optimizer
+    labels = jax.tree.map(lambda stays: "frozen" if stays else "trained", frozen)
+    return optax.partition({"trained": optimizer, "frozen": optax.set_to_zero()}, labels)
+
+
+def make_schedule(config: Mapping[str, Any]) -> optax.Schedule:
+    """Builds a schedule of the step from its optax `name` and that function's arguments.
+
+    An argument that is such a section itself, or a list of them as `join_schedules` takes, is
+    built first.
+    """
+
+    def build(argument: Any) -> Any:
+        if isinstance(argument, Mapping) and "name" in argument:
+            return make_schedule(argument)
+        if isinstance(argument, list | tuple):
+            return [build(item) for item in argument]
+        return argument
+
+    arguments = {name: build(argument) for name, argument in config.items() if name != "name"}
+    return getattr(optax, config["name"])(**arguments)
 
 
 def muon(learning_rate: optax.ScalarOrSchedule, **arguments) -> optax.GradientTransformation:

@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import shutil
+from collections.abc import Mapping
 from typing import Any
 
 import flax
@@ -19,7 +20,8 @@ from fevgan_jax.run.files import write_atomic
 from fevgan_jax.run.workdir import plain
 from fevgan_jax.runtime.errors import UserError
 from fevgan_jax.training import trained
-from fevgan_jax.training.state import TrainState, Weights, sampling_variables
+from fevgan_jax.training.gradients import floats_as
+from fevgan_jax.training.state import TrainState, Weights
 
 ASSETS = pathlib.Path(__file__).parents[1] / "assets"
 
@@ -35,16 +37,12 @@ def export(workdir: str | os.PathLike, output: str | os.PathLike) -> None:
     """
     model = trained.load(workdir, sampling_only=False)
     state, config = model.state, model.config
-    sampler = sampling_variables(state)
     weights = {
-        "generator": {"params": sampler["params"], "statistics": sampler["batch_stats"]},
-        "discriminator": {
-            "params": state.discriminator.params,
-            "statistics": state.discriminator.statistics,
-        },
+        "generator": state.sampler.variables,
+        "discriminator": state.discriminator.variables,
     }
     output = pathlib.Path(output)
-    narrow = jax.tree.map(lambda x: np.asarray(x, jnp.bfloat16), weights)
+    narrow = jax.tree.map(np.asarray, floats_as(jnp.bfloat16, weights))
     write_atomic(output / "weights.msgpack", flax.serialization.msgpack_serialize(narrow))
     shutil.copy(pathlib.Path(workdir) / "metrics.jsonl", output)
     # Where one person keeps data and weights is nobody else's concern.
@@ -56,10 +54,12 @@ def export(workdir: str | os.PathLike, output: str | os.PathLike) -> None:
 def start_from(config: ml_collections.ConfigDict, state: TrainState) -> TrainState:
     """Puts the released weights that `config.initial_weights` names in place of the drawn ones.
 
-    The optimizers start empty.
+    `config.initial_parts` names the parts to take, here and there: `{"generator/encoder":
+    "generator/first/encoder"}`. Without it, all that both have is taken. The optimizers start
+    empty.
 
     Raises:
-      UserError: there are no such weights, or they are of another model.
+      UserError: there are no such weights or parts, or they are of another model.
     """
     folder = ASSETS / config.initial_weights  # a path from the root stands for itself
     if not (folder / "weights.msgpack").is_file():
@@ -68,29 +68,69 @@ def start_from(config: ml_collections.ConfigDict, state: TrainState) -> TrainSta
             f"there are no released weights {config.initial_weights!r}: give the full path of a "
             f"folder that `export` made, or one of: {there}."
         )
-    stored = flax.serialization.msgpack_restore((folder / "weights.msgpack").read_bytes())
+    stored = _read(folder)
+    drawn = {name: getattr(state, name).variables for name in stored}
     # A run without a loss for it has no discriminator to give or to take.
-    players = {
-        name: player
-        for name in ("generator", "discriminator")
-        if stored[name]["params"] and (player := getattr(state, name)).params
+    whole = {name: name for name in stored if stored[name]["params"] and drawn[name]["params"]}
+    started = {name: dict(variables) for name, variables in drawn.items()}
+    for here, there in (config.initial_parts.to_dict() or whole).items():
+        (player, *path), (giver, *origin) = here.split("/"), there.split("/")
+        if player not in drawn or _at(drawn[player]["params"], path) is None:
+            raise UserError(f"config.initial_parts: this model has no part {here!r}.")
+        if giver not in stored or _at(stored[giver]["params"], origin) is None:
+            raise UserError(
+                f"config.initial_parts: {config.initial_weights!r} has no part {there!r}."
+            )
+        for collection, tree in started[player].items():
+            if _at(tree, path) is None:
+                continue
+            given = _inflate(_at(stored[giver].get(collection, {}), origin), _at(tree, path))
+            if _shapes(given) != _shapes(_at(tree, path)):
+                model = json.loads((folder / "config.json").read_text())["model"]
+                raise UserError(
+                    f"the released weights {config.initial_weights!r} are of another model: give "
+                    f"config.model as {model}, or clear --config.initial_weights."
+                )
+            started[player][collection] = _replaced(tree, path, given)
+    weights = {
+        name: Weights(variables.pop("params"), variables) for name, variables in started.items()
     }
-    drawn = {
-        name: {"params": player.params, "statistics": player.statistics}
-        for name, player in players.items()
-    }
-    wide = jax.tree.map(lambda x: np.asarray(x, np.float32), {name: stored[name] for name in drawn})
-    wide = _inflate(wide, drawn)
-    if _shapes(wide) != _shapes(drawn):
-        model = json.loads((folder / "config.json").read_text())["model"]
-        raise UserError(
-            f"the released weights {config.initial_weights!r} are of another model: give "
-            f"config.model as {model}, or clear --config.initial_weights."
-        )
     return state.replace(
-        average=state.average and Weights(**wide["generator"]),
-        **{name: player.replace(**wide[name]) for name, player in players.items()},
+        average=state.average and weights["generator"],
+        **{
+            name: getattr(state, name).replace(params=new.params, statistics=new.statistics)
+            for name, new in weights.items()
+            if new.params
+        },
     )
+
+
+def _read(folder: pathlib.Path) -> dict[str, dict[str, Any]]:
+    """Both players' variables, float32, by collection."""
+    stored = flax.serialization.msgpack_restore((folder / "weights.msgpack").read_bytes())
+    for variables in stored.values():
+        # An earlier form of the file holds BatchNorm's averages alone, under another name.
+        averages = variables.pop("statistics", None)
+        if averages:
+            variables["batch_stats"] = averages
+    return jax.tree.map(np.asarray, floats_as(np.float32, stored))
+
+
+def _at(tree: Any, path: list[str]) -> Any:
+    """The part of a tree at a path, or None where it has none."""
+    for name in path:
+        if not isinstance(tree, Mapping) or name not in tree:
+            return None
+        tree = tree[name]
+    return tree
+
+
+def _replaced(tree: Any, path: list[str], part: Any) -> Any:
+    """A copy of a tree with another part at a path."""
+    if not path:
+        return part
+    name, *rest = path
+    return {**tree, name: _replaced(tree[name], rest, part)}
 
 
 def _inflate(stored: Any, drawn: Any) -> Any:

@@ -1,26 +1,35 @@
 """What a step needs and changes: two players, their optimizers, one key."""
 
-import importlib
-from types import ModuleType
+from collections.abc import Mapping
 from typing import Any
 
 import flax
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import ml_collections
 from clu import metrics as clu_metrics
 
 from fevgan_jax import recognizers
+from fevgan_jax.training.family import Batch, Family
 from fevgan_jax.training.optimizers import make_optimizer
 
 
 @flax.struct.dataclass
 class Weights:
-    """Parameters and BatchNorm averages of a network."""
+    """A network's parameters, and its other variables.
+
+    Attributes:
+      params: the parameters, which a gradient moves.
+      statistics: all that the network itself moves, by collection: `batch_stats` and any other.
+    """
 
     params: Any
-    statistics: Any
+    statistics: Mapping[str, Any]
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """What a module is applied to."""
+        return {"params": self.params, **self.statistics}
 
 
 @flax.struct.dataclass
@@ -53,124 +62,110 @@ class TrainState:
     metrics: Any = None
     failed_step: jax.Array | None = None
 
-
-@flax.struct.dataclass
-class Networks:
-    """The two modules of a family, built from a config, and the family they come from."""
-
-    family: ModuleType = flax.struct.field(pytree_node=False)
-    generator: nn.Module = flax.struct.field(pytree_node=False)
-    discriminator: nn.Module = flax.struct.field(pytree_node=False)
+    @property
+    def sampler(self) -> Weights:
+        """The generator's weights to sample with: the moving averages where they are kept."""
+        return self.average or self.generator
 
 
-def build_networks(config: ml_collections.ConfigDict) -> Networks:
-    """Builds the modules of `config.model` for the classes of `config.data`."""
-    family = importlib.import_module(config.model.name)
-    num_classes = len(config.data.class_names)
-    return Networks(
-        family=family,
-        generator=family.Generator(num_classes=num_classes, **_fields(config.model.generator)),
-        discriminator=family.Discriminator(
-            num_classes=num_classes, **_fields(config.model.discriminator)
-        ),
-    )
+def batch_shapes(config: ml_collections.ConfigDict, family: Family, rows: int) -> Batch:
+    """The shapes of a batch of the family's features, as the data set holds them.
 
-
-def frozen_encoders(config: ml_collections.ConfigDict) -> list[dict[str, str]]:
-    """The frozen nets that the step of this config runs, each with the features it takes."""
-    encoders = [config.model.identity_encoder]
-    encoders += [config.get(f"{term}_loss", {}).get("encoder") for term in config.generator_loss]
-    return [encoder.to_dict() for encoder in encoders if encoder]
-
-
-def make_condition(
-    config: ml_collections.ConfigDict,
-    frozen: dict[str, Any],
-    image: jax.Array,
-    label: jax.Array,
-    identity: jax.Array | None = None,
-) -> dict[str, jax.Array]:
-    """What the generator is given.
+    Those of a clip follow from `config.data.clip_shape`; `config.data.shapes` names others.
 
     Args:
       config: the experiment.
-      frozen: parameters of the frozen nets, by name.
-      image: neutral faces `[B, H, W, C]` in [-1, 1].
-      label: `[B]` int32.
-      identity: the images' features, where they are known already.
-
-    Returns:
-      `image`, `label` and, when the config has an identity encoder, `identity` `[B, h, w, D]`.
+      family: whose features they are.
+      rows: the batch's size.
     """
-    condition = {"image": image, "label": label}
-    if config.model.identity_encoder:
-        if identity is None:
-            identity = recognizers.encode(config.model.identity_encoder, frozen, image)
-        condition["identity"] = identity
-    return condition
+    frames, height, width, channels = config.data.clip_shape
+    known = {
+        "video": ((frames, height, width, channels), "uint8"),
+        "photo": ((height, width, channels), "uint8"),
+        "mask": ((frames, height, width, 1), "uint8"),
+        "landmarks": ((frames, 68, 2), "float32"),
+        "source_frames": ((frames,), "float32"),
+        "label": ((), "int32"),
+    } | config.data.shapes.to_dict()
+    return {
+        name: jax.ShapeDtypeStruct((rows, *known[name][0]), known[name][1])
+        for name in family.features
+    }
 
 
 def init_state(
     config: ml_collections.ConfigDict,
-    networks: Networks,
+    family: Family,
     metrics: type[clu_metrics.Collection],
-    clip_shape: tuple[int, int, int, int],
     sampling_only: bool = False,
 ) -> TrainState:
     """Draws both networks and empties their optimizers; pure, so it can run under jit.
 
     Args:
       config: the experiment.
-      networks: its modules.
+      family: its modules.
       metrics: the collection whose averages the state carries.
-      clip_shape: `(T, H, W, C)` of one clip.
       sampling_only: leave out what is not needed to sample.
     """
     key, generator_key, discriminator_key, noise_key = jax.random.split(
         jax.random.key(config.seed), 4
     )
-    video = jnp.zeros((1, *clip_shape))
-    encoder, image = config.model.identity_encoder, video[:, 0]
-    identity = jnp.zeros(recognizers.encoded_shape(encoder, image.shape)) if encoder else None
-    condition = make_condition(config, {}, image, jnp.zeros(1, jnp.int32), identity)
-    streams = {"noise": noise_key, "frame": noise_key}
-    generator = _draw(networks.generator, generator_key, streams, condition)
+    shapes = batch_shapes(config, family, rows=1)
+    batch = family.examples({n: jnp.zeros(leaf.shape, leaf.dtype) for n, leaf in shapes.items()})
+    if family.encoder:
+        photo = batch["photo"].shape
+        batch["identity"] = jnp.zeros(recognizers.encoded_shape(family.encoder, photo))
+    condition = family.condition(batch, {}, noise_key[None], 0.0)
+    generator = _draw(family.generator, generator_key, condition)
     state = TrainState(step=jnp.zeros((), jnp.int32), key=key)
     if config.ema_decay:
         state = state.replace(average=generator)
     if sampling_only:
         return state if state.average else state.replace(generator=generator)
     discriminator = Player({}, {}, {})
-    if config.discriminator_loss:
-        weights = _draw(networks.discriminator, discriminator_key, streams, video, condition)
-        discriminator = _with_optimizer(weights, config.discriminator_optimizer)
+    if family.discriminator:
+        judged = family.judged(family.real(batch))
+        weights = _draw(family.discriminator, discriminator_key, judged, condition)
+        discriminator = _with_optimizer(config, "discriminator", weights)
     return state.replace(
-        generator=_with_optimizer(generator, config.generator_optimizer),
+        generator=_with_optimizer(config, "generator", generator),
         discriminator=discriminator,
         metrics=metrics.empty(),
         failed_step=jnp.full((), -1, jnp.int32),
     )
 
 
-def sampling_variables(state: TrainState) -> dict[str, Any]:
-    """The generator's variables to sample with: the moving averages where they are kept."""
-    weights = state.average or state.generator
-    return {"params": weights.params, "batch_stats": weights.statistics}
+def player_optimizer(config: ml_collections.ConfigDict, name: str, params: Any):
+    """The optimizer of a player, `generator` or `discriminator`, which leaves frozen parts out."""
+    frozen = frozen_parts(config, name, params)
+    return make_optimizer(config[f"{name}_optimizer"], frozen)
 
 
-def _draw(module, key, streams, *inputs) -> Weights:
-    variables = module.init({"params": key, **streams}, *inputs, train=False)
-    return Weights(variables["params"], variables.get("batch_stats", {}))
+def frozen_parts(config: ml_collections.ConfigDict, name: str, tree: Any) -> Any:
+    """A tree that is True where `config.freeze` names a parameter of a player; None if nowhere.
+
+    Args:
+      config: the experiment; `freeze` holds paths such as `generator/encoder`.
+      name: `generator` or `discriminator`.
+      tree: its parameters, or one collection of its statistics.
+    """
+    paths = [tuple(path.split("/")[1:]) for path in config.freeze if path.split("/")[0] == name]
+    if not paths:
+        return None
+
+    def is_frozen(path: tuple[Any, ...], _: Any) -> bool:
+        names = tuple(entry.key for entry in path)
+        return any(names[: len(prefix)] == prefix for prefix in paths)
+
+    return jax.tree_util.tree_map_with_path(is_frozen, tree)
 
 
-def _with_optimizer(weights: Weights, optimizer: ml_collections.ConfigDict) -> Player:
-    empty = make_optimizer(optimizer).init(weights.params)
+def _draw(module, key, *inputs) -> Weights:
+    # Any rng stream that a module asks for is drawn from that of its parameters.
+    variables = dict(module.init({"params": key}, *inputs, train=False))
+    return Weights(variables.pop("params"), variables)
+
+
+def _with_optimizer(config, name: str, weights: Weights) -> Player:
+    empty = player_optimizer(config, name, weights.params).init(weights.params)
     return Player(weights.params, weights.statistics, empty)
-
-
-def _fields(config: ml_collections.ConfigDict) -> dict[str, Any]:
-    """A module's fields; a config read from JSON has lists where Linen wants tuples."""
-    return {
-        name: tuple(value) if isinstance(value, list | tuple) else value
-        for name, value in config.items()
-    }

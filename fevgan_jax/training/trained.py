@@ -8,7 +8,6 @@ from typing import Any
 
 import flax
 import jax
-import jax.numpy as jnp
 import ml_collections
 from jax.sharding import Mesh
 
@@ -17,15 +16,10 @@ from fevgan_jax.run.checkpoint import Checkpoints
 from fevgan_jax.run.workdir import read_config
 from fevgan_jax.runtime import sharding
 from fevgan_jax.runtime.errors import UserError
-from fevgan_jax.training.state import (
-    Networks,
-    TrainState,
-    build_networks,
-    frozen_encoders,
-    init_state,
-    sampling_variables,
-)
-from fevgan_jax.training.step import make_metrics, make_sample_step
+from fevgan_jax.training.family import Batch, Family, build_family, frozen_encoders
+from fevgan_jax.training.sampling import make_sample_step
+from fevgan_jax.training.state import TrainState, init_state
+from fevgan_jax.training.step import make_metrics
 
 
 @flax.struct.dataclass
@@ -44,46 +38,48 @@ class Trained:
     frozen: dict[str, Any]
     mesh: Mesh = flax.struct.field(pytree_node=False)
 
-    def sample(self, image: Any, label: Any) -> jax.Array:
+    def sample(self, batch: Batch, keys: jax.Array) -> jax.Array:
         """Generates videos.
 
         Args:
-          image: neutral faces, uint8 `[B, H, W, C]`, or one for all labels, `[1, H, W, C]`.
-          label: `[B]` int32.
+          batch: `photo` uint8 `[B, H, W, C]` and `label` int32 `[B]`, or what the family's
+            condition is made of; a feature may have one row for all.
+          keys: `[B]`, from `sampling.clip_keys`.
 
         Returns:
-          uint8 `[B, T, H, W, C]`, sharded as the faces are.
+          uint8 `[B, T, H, W, C]`, sharded as the batch is.
         """
-        return self._sample(*self._arguments(image, label))
+        return self._sample(self.state.sampler.variables, self.frozen, batch, keys)
 
-    def sample_once(self, batch_size: int) -> Callable[[Any, Any], jax.Array]:
-        """Starts to compile `sample` for one face, beside what the caller does next.
+    def sample_once(self, shapes: Batch, keys: jax.Array) -> Callable[[Batch], jax.Array]:
+        """Starts to compile `sample` for one batch, beside what the caller does next.
 
         A CPU compiles it in less than half the time, and takes a third more to run it.
 
         Args:
-          batch_size: how many labels it will be given.
+          shapes: the shapes of the batch that it will be given.
+          keys: `[B]`, from `sampling.clip_keys`.
 
         Returns:
-          What `sample` is, for these shapes alone; its first call waits for the compiler.
+          What samples that batch; its first call waits for the compiler.
         """
-        _, *frame_shape = self.config.data.clip_shape
-        image = jax.ShapeDtypeStruct((1, *frame_shape), jnp.uint8)
-        label = jax.ShapeDtypeStruct((batch_size,), jnp.int32)
-        lowered = self._sample.lower(*self._arguments(image, label))
+        arguments = self.state.sampler.variables, self.frozen
+        lowered = self._sample.lower(*arguments, shapes, keys)
         compiler = ThreadPoolExecutor(1)
         compiling = compiler.submit(
             lowered.compile, compiler_options={"xla_backend_optimization_level": 0}
         )
         compiler.shutdown(wait=False)
-        return lambda image, label: compiling.result()(*self._arguments(image, label))
+        return lambda batch: compiling.result()(*arguments, batch, keys)
 
-    def _arguments(self, image: Any, label: Any) -> tuple[Any, ...]:
-        return sampling_variables(self.state), self.frozen, image, label, self.state.key
+    @functools.cached_property
+    def family(self) -> Family:
+        """The modules, and what they are given and give."""
+        return build_family(self.config)
 
     @functools.cached_property
     def _sample(self):
-        return jax.jit(make_sample_step(self.config, build_networks(self.config)))
+        return jax.jit(make_sample_step(self.family))
 
 
 def load(
@@ -109,8 +105,7 @@ def load(
                 f"{workdir} has no checkpoint yet: run `python -m fevgan_jax.main` on it until "
                 "it has saved one."
             )
-        networks = build_networks(config)
-        state = restore(checkpoints, config, networks, hashes, mesh, sampling_only)
+        state = restore(checkpoints, config, build_family(config), hashes, mesh, sampling_only)
     return Trained(
         config=config,
         state=state,
@@ -122,7 +117,7 @@ def load(
 def restore(
     checkpoints: Checkpoints,
     config: ml_collections.ConfigDict,
-    networks: Networks,
+    family: Family,
     hashes: dict[str, str],
     mesh: Mesh,
     sampling_only: bool = False,
@@ -132,7 +127,7 @@ def restore(
     Args:
       checkpoints: the workdir's.
       config: the run's config.
-      networks: its modules.
+      family: its modules.
       hashes: the sha256 of the frozen nets' files, by name.
       mesh: where the state is to live.
       sampling_only: leave out what is not needed to sample.
@@ -141,13 +136,7 @@ def restore(
       UserError: the checkpoint is broken or of another model or other frozen nets.
     """
     abstract = jax.eval_shape(
-        lambda: init_state(
-            config,
-            networks,
-            make_metrics(config),
-            tuple(config.data.clip_shape),
-            sampling_only,
-        )
+        lambda: init_state(config, family, make_metrics(config, family), sampling_only)
     )
     everywhere = sharding.replicated(mesh)
     state, trained_with = checkpoints.restore(

@@ -6,13 +6,14 @@ import pytest
 
 from fevgan_jax import recognizers
 from fevgan_jax.configs import demo
-from fevgan_jax.training.state import build_networks, frozen_encoders, init_state
-from fevgan_jax.training.step import make_metrics, make_train_step
 from tests import experiments
 
 pytest.importorskip("torch", reason="the peer is the extra [bench]")
 
 from benchmarks.speed import torch_peer
+from fevgan_jax.training.family import build_family, frozen_encoders
+from fevgan_jax.training.state import init_state
+from fevgan_jax.training.step import make_metrics, make_train_step
 
 
 @pytest.mark.parametrize("compiled", [False, True])
@@ -20,15 +21,16 @@ def test_its_losses_and_updates_are_ours(random_nets, compiled):
     config = experiments.narrow(demo.get_config())
     config.identity_loss.frames = (7, 31)
     frozen, _ = recognizers.load(frozen_encoders(config), None)
-    networks, metrics = build_networks(config), make_metrics(config)
-    state = jax.jit(lambda: init_state(config, networks, metrics, experiments.CLIP))()
+    family = build_family(config)
+    metrics = make_metrics(config, family)
+    state = jax.jit(lambda: init_state(config, family, metrics))()
     peer = torch_peer.Peer(
         config,
         {"generator": state.generator.params, "discriminator": state.discriminator.params},
         frozen,
         compiled,
     )
-    step = jax.jit(make_train_step(config, networks))
+    step = jax.jit(make_train_step(config, family))
     # Adam's first step is the gradient's sign, which rounding decides where it is nearly zero.
     for seed, tolerance in ((0, 1e-4), (1, 1e-2), (2, 1e-2)):
         batch = experiments.random_batch(3, seed)

@@ -42,6 +42,7 @@ def test_batches_are_those_of_the_host(tiny_data, devices):
     host, device = (
         pipeline.train_batches(
             source,
+            ("video", "mask", "label"),
             batch_size=8,
             seed=3,
             start_step=5,

@@ -6,6 +6,7 @@ import sys
 import jax
 import numpy as np
 import pytest
+import tensorflow_datasets as tfds
 
 from fevgan_jax.data import pipeline
 from fevgan_jax.runtime import sharding
@@ -28,10 +29,13 @@ def source(data_dir):
     return pipeline.open_source(data_dir, "tiny_clips/demo", "train")
 
 
+FEATURES = ("video", "mask", "landmarks", "label")
+
+
 def _batches(source, count, *, devices=8, start_step=0, seed=0, **options):
     mesh = sharding.make_mesh(jax.devices()[:devices])
     batches = pipeline.train_batches(
-        source, batch_size=8, seed=seed, start_step=start_step, mesh=mesh, **options
+        source, FEATURES, batch_size=8, seed=seed, start_step=start_step, mesh=mesh, **options
     )
     return [
         {name: np.asarray(array) for name, array in batch.items()}
@@ -61,7 +65,8 @@ def test_a_clip_is_read_whole(source):
 
 def test_batches_are_sharded_arrays_of_the_contract(source):
     mesh = sharding.make_mesh()
-    batch = next(pipeline.train_batches(source, batch_size=8, seed=0, start_step=0, mesh=mesh))
+    options = {"batch_size": 8, "seed": 0, "start_step": 0, "mesh": mesh}
+    batch = next(pipeline.train_batches(source, FEATURES, **options))
     assert {name: (array.shape, array.dtype.name) for name, array in batch.items()} == {
         "video": ((8, 4, 16, 16, 3), "uint8"),
         "mask": ((8, 4, 16, 16, 1), "uint8"),
@@ -69,6 +74,26 @@ def test_batches_are_sharded_arrays_of_the_contract(source):
         "label": ((8,), "int32"),
     }
     assert all(array.sharding == sharding.batch_sharding(mesh) for array in batch.values())
+
+
+def test_only_the_asked_features_are_decoded_and_sent(source, monkeypatch):
+    decoded = []
+    decode = tfds.features.Image.decode_example_np
+    monkeypatch.setattr(
+        tfds.features.Image,
+        "decode_example_np",
+        lambda self, example: decoded.append(self.shape[-1]) or decode(self, example),
+    )
+    assert set(source.read(0, ("video", "label"))) == {"video", "label"}
+    assert set(decoded) == {3}
+    source.read(0, ("mask",))
+    assert set(decoded) == {3, 1}
+
+
+def test_a_feature_that_the_set_lacks_is_named(source):
+    source.check_features(("video", "label"))
+    with pytest.raises(UserError, match="has no flow, which this model is trained on: it has"):
+        source.check_features(("video", "flow"))
 
 
 def test_rows_of_a_clip_stay_together(source):
@@ -93,7 +118,7 @@ def test_rows_by_clip_join_the_clip_they_belong_to(source):
 def test_shapes_of_batches_are_known_before_they_are_read(source):
     own = {"identity": np.zeros((CLIPS, 4, 4, 7), np.float32)}
     (batch,) = _batches(source, 1, rows_by_clip=own)
-    shapes = pipeline.batch_shapes(source, 8, own)
+    shapes = pipeline.batch_shapes(source, FEATURES, 8, own)
     assert {name: (array.shape, array.dtype) for name, array in batch.items()} == {
         name: (array.shape, array.dtype) for name, array in shapes.items()
     }
@@ -129,10 +154,10 @@ def test_processes_join_to_the_same_batch(source, monkeypatch):
 
 
 def test_a_small_set_is_decoded_once(source, monkeypatch):
-    read, original = [], pipeline._read_arrays
+    read, original = [], pipeline._read_row
     monkeypatch.setattr(
         pipeline,
-        "_read_arrays",
+        "_read_row",
         lambda source, index, *rows: read.append(index) or original(source, index, *rows),
     )
     kept = _numbers(_batches(source, 6, cache_bytes=10**9))
@@ -144,7 +169,7 @@ def test_a_small_set_is_decoded_once(source, monkeypatch):
 
 def test_evaluation_sees_each_clip_once(source):
     seen = []
-    batches = list(pipeline.eval_batches(source, batch_size=8, mesh=sharding.make_mesh()))
+    batches = list(pipeline.eval_batches(source, FEATURES, batch_size=8, mesh=sharding.make_mesh()))
     for batch, valid, names in batches:
         assert batch["video"].shape == (8, 4, 16, 16, 3)
         numbers = np.asarray(batch["landmarks"])[:, 0, 0, 0].astype(int)

@@ -86,3 +86,36 @@ def test_batch_norm_follows_the_projects_constants():
 def test_sides_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="kernel_size"):
         Conv(2, (4, 4)).init(jax.random.key(0), jnp.zeros((1, 2, 4, 4, 1)))
+
+
+@pytest.mark.parametrize(
+    ("layer", "axis"),
+    [
+        (Conv(5, (3, 3), spectral_norm=True), -1),
+        (ConvTranspose(5, (3, 3), spectral_norm=True), -2),
+    ],
+)
+def test_spectral_norm_is_over_output_channels(layer, axis):
+    x = jax.random.normal(jax.random.key(0), (2, 6, 6, 4))
+    variables = layer.init(jax.random.key(1), x)
+    kernel = np.asarray(variables["params"]["kernel"])
+    for _ in range(200):
+        _, moved = layer.apply(variables, x, mutable=["spectral_norm"])
+        variables = variables | moved
+    largest = np.linalg.svd(np.moveaxis(kernel, axis, -1).reshape(-1, 5), compute_uv=False)[0]
+    plain = layer.clone(spectral_norm=False)
+    divided = {"params": variables["params"] | {"kernel": kernel / largest}}
+    np.testing.assert_allclose(
+        layer.apply(variables, x), plain.apply(divided, x), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_spectral_norm_follows_the_kernel_in_training_only():
+    layer, x = Conv(5, (3, 3), spectral_norm=True), jnp.ones((1, 4, 4, 2))
+    variables = layer.init(jax.random.key(0), x)
+    (first,) = jax.tree.leaves(variables["spectral_norm"])
+    _, moved = layer.apply(variables, x, mutable=["spectral_norm"])
+    assert np.abs(moved["spectral_norm"]["u"] - first).max() > 1e-3
+    np.testing.assert_allclose(np.linalg.norm(moved["spectral_norm"]["u"]), 1.0, rtol=1e-5)
+    once, again = layer.apply(variables, x), layer.apply(variables, x)
+    np.testing.assert_array_equal(once, again)

@@ -1,15 +1,18 @@
 import os
 
+import jax
 import numpy as np
 import pytest
 
 from fevgan_jax import recognizers
 from fevgan_jax.configs import demo_warmup
 from fevgan_jax.data import pipeline
+from fevgan_jax.models.inputs import to_signed
 from fevgan_jax.runtime.errors import UserError
 from fevgan_jax.training import loop as training
-from fevgan_jax.training import trained
-from fevgan_jax.training.step import to_signed
+from fevgan_jax.training import programs, trained
+from fevgan_jax.training.family import build_family
+from fevgan_jax.training.sampling import clip_keys
 from tests import experiments
 
 
@@ -43,14 +46,19 @@ def test_a_workdir_alone_is_enough_to_sample(run):
     model = model.replace(state=experiments.vivid(model.state))
     image = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8)
     label = np.array([0, 5], np.int32)
-    video = np.asarray(model.sample(image, label))
+    keys = clip_keys(0, "ab")
+    video = np.asarray(model.sample({"photo": image, "label": label}, keys))
     assert video.shape == (2, 32, 64, 64, 3)
     assert video.dtype == np.uint8
-    of_one = np.asarray(model.sample(np.repeat(image[:1], 2, axis=0), label), np.int32)
-    once = model.sample_once(2)(image[:1], label)
+    repeated = {"photo": np.repeat(image[:1], 2, axis=0), "label": label}
+    of_one = np.asarray(model.sample(repeated, keys), np.int32)
+    one = {"photo": image[:1], "label": label}
+    shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), one)
+    once = model.sample_once(shapes, keys)(one)
     assert np.abs(np.asarray(once, np.int32) - of_one).max() <= 1
-    for other in (model.sample(image[::-1], label), model.sample(image, label[::-1])):
-        assert np.abs(np.asarray(other, np.int32) - video).max() > 50
+    for photo, named in ((image[::-1], label), (image, label[::-1])):
+        other = np.asarray(model.sample({"photo": photo, "label": named}, keys), np.int32)
+        assert np.abs(other - video).max() > 50
 
 
 def test_a_finished_run_is_left_as_it_is_and_compiles_nothing(run, monkeypatch):
@@ -97,7 +105,7 @@ def test_photos_are_encoded_in_the_order_of_the_clips(tiny_data, random_nets):
     config = demo_warmup.get_config()
     frozen, _ = recognizers.load([config.model.identity_encoder], None)
     source = pipeline.open_source(tiny_data, "synthetic_faces/tiny", "train")
-    encoded = training._encode_photos(config, frozen, source)["identity"]
+    encoded = programs.encode_photos(build_family(config), frozen, source)["identity"]
     assert len(encoded) == len(source) == 48  # more than one batch, and the last is not full
     for index in (0, 32, 47):
         photo = to_signed(source[index]["video"][:1])

@@ -8,10 +8,10 @@ from fevgan_jax.training import losses
 
 
 def generated(video, outputs=None, logits=None, condition=None, frozen=None, encoder=None):
-    return losses.Generated(
+    return losses.Context(
         outputs={"video": video} | (outputs or {}),
-        logits=logits or {"real_fake": jnp.zeros(video.shape[0])},
-        video=jnp.zeros_like(video),
+        fake_logits=logits or {"real_fake": jnp.zeros(video.shape[0])},
+        real={"video": jnp.zeros_like(video)},
         condition=condition or {},
         frozen=frozen or {},
         encoder=encoder,
@@ -20,14 +20,14 @@ def generated(video, outputs=None, logits=None, condition=None, frozen=None, enc
 
 def test_undecided_discriminator_costs_two_log_two():
     logits = {"real_fake": jnp.zeros(4)}
-    loss = losses.discriminator_adversarial(losses.Judged(real=logits, fake=logits))
+    loss = losses.discriminator_adversarial(losses.Context(real_logits=logits, fake_logits=logits))
     np.testing.assert_allclose(loss, 2 * np.log(2), rtol=1e-6)
 
 
 def test_adversarial_terms_are_binary_cross_entropy():
     real, fake = jnp.array([2.0, -1.0]), jnp.array([0.5, -3.0])
     loss = losses.discriminator_adversarial(
-        losses.Judged(real={"real_fake": real}, fake={"real_fake": fake})
+        losses.Context(real_logits={"real_fake": real}, fake_logits={"real_fake": fake})
     )
     expected = np.mean(np.log1p(np.exp(-real))) + np.mean(np.log1p(np.exp(fake)))
     np.testing.assert_allclose(loss, expected, rtol=1e-6)
@@ -84,7 +84,7 @@ def test_an_absent_term_is_never_computed():
         raise AssertionError("computed")
 
     terms = {"one": lambda _: jnp.ones(()), "two": forbidden}
-    total, values = losses.weighted_sum({"one": 3.0}, terms, {}, None)
+    total, values = losses.weighted_sum({"one": 3.0}, terms, {}, losses.Context())
     assert total == 3.0
     assert list(values) == ["one"]
 

@@ -4,11 +4,11 @@ import jax
 import numpy as np
 import pytest
 
+from fevgan_jax.models.inputs import to_signed
 from fevgan_jax.run.workdir import read_config
 from fevgan_jax.runtime.errors import UserError
 from fevgan_jax.training import released
-from fevgan_jax.training.state import build_networks, sampling_variables
-from fevgan_jax.training.step import to_signed
+from fevgan_jax.training.family import build_family
 from tests import experiments
 
 
@@ -48,14 +48,14 @@ def test_key_frames_become_the_two_halves_of_a_video(tmp_path):
     _, drawn = experiments.start(whole)
     started = released.start_from(whole, drawn)
     # The release has no discriminator: the drawn one stays.
-    assert started.discriminator is drawn.discriminator
+    assert started.discriminator.params is drawn.discriminator.params
 
     batch = experiments.random_batch(2)
 
     def video(config, state):
-        variables = sampling_variables(state)
+        variables = state.sampler.variables
         condition = {"image": to_signed(batch["video"][:, 0]), "label": batch["label"]}
-        generate = jax.jit(functools.partial(build_networks(config).generator.apply, train=False))
+        generate = jax.jit(functools.partial(build_family(config).generator.apply, train=False))
         return np.asarray(generate(variables, condition)["video"])
 
     rounded = jax.tree.map(lambda x: np.asarray(x.astype("bfloat16"), np.float32), state.average)

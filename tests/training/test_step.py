@@ -8,47 +8,43 @@ import pytest
 
 from fevgan_jax import recognizers
 from fevgan_jax.configs import base, demo
+from fevgan_jax.models.inputs import to_pixels, to_signed
 from fevgan_jax.runtime import sharding
 from fevgan_jax.training import losses
-from fevgan_jax.training.state import sampling_variables
-from fevgan_jax.training.step import (
-    lower_train_step,
-    make_sample_step,
-    make_train_step,
-    to_pixels,
-    to_signed,
-)
+from fevgan_jax.training.programs import lower_train_step
+from fevgan_jax.training.sampling import clip_keys, make_sample_step
+from fevgan_jax.training.step import make_train_step
 from tests import experiments
 
 
 @pytest.fixture(scope="module")
 def experiment():
     config = experiments.without_frozen_nets()
-    networks, state = experiments.start(config)
-    return config, networks, state
+    family, state = experiments.start(config)
+    return config, family, state
 
 
-def naive_step(config, networks, state, batch):
+def naive_step(config, family, state, batch):
     """Algorithm 1 with every pass spelled out and every gradient taken on its own."""
     video, label = to_signed(batch["video"]), batch["label"]
     condition = {"image": video[:, 0], "label": label}
 
     def generate(params):
-        variables = {"params": params, "batch_stats": state.generator.statistics}
-        outputs, moved = networks.generator.apply(
+        variables = {"params": params, **state.generator.statistics}
+        outputs, moved = family.generator.apply(
             variables, condition, train=True, mutable=["batch_stats"]
         )
-        return outputs["video"], moved["batch_stats"]
+        return outputs["video"], moved
 
     def judge(params, statistics, seen):
-        logits, moved = networks.discriminator.apply(
-            {"params": params, "batch_stats": statistics},
+        logits, moved = family.discriminator.apply(
+            {"params": params, **statistics},
             seen,
             condition,
             train=True,
             mutable=["batch_stats"],
         )
-        return logits["real_fake"], moved["batch_stats"]
+        return logits["real_fake"], moved
 
     start = state.discriminator
 
@@ -75,10 +71,10 @@ def naive_step(config, networks, state, batch):
 
 
 def test_one_step_is_algorithm_1(experiment):
-    config, networks, state = experiment
+    config, family, state = experiment
     batch = experiments.random_batch(4)
-    new = jax.jit(make_train_step(config, networks))(state, {}, batch)
-    generator, discriminator = jax.jit(lambda state: naive_step(config, networks, state, batch))(
+    new = jax.jit(make_train_step(config, family))(state, {}, batch)
+    generator, discriminator = jax.jit(lambda state: naive_step(config, family, state, batch))(
         state
     )
     for player, (params, statistics, loss, gradient), name in (
@@ -108,8 +104,8 @@ def test_one_step_is_algorithm_1(experiment):
 
 
 def test_eight_devices_equal_one(experiment):
-    config, networks, start = experiment
-    step = make_train_step(config, networks)
+    config, family, start = experiment
+    step = make_train_step(config, family)
 
     def losses_on(devices):
         mesh = sharding.make_mesh(devices)
@@ -139,13 +135,15 @@ def test_eight_devices_equal_one(experiment):
 
 
 def test_a_photo_alone_gives_the_same_video_as_in_a_batch(experiment):
-    config, networks, state = experiment
-    state = jax.jit(make_train_step(config, networks))(state, {}, experiments.random_batch(4))
-    sample = jax.jit(make_sample_step(config, networks))
+    config, family, state = experiment
+    state = jax.jit(make_train_step(config, family))(state, {}, experiments.random_batch(4))
+    sample = jax.jit(make_sample_step(family))
     batch = experiments.random_batch(4, seed=1)
-    images = batch["video"][:, 0]
-    together = sample(sampling_variables(state), {}, images, batch["label"], state.key)
-    alone = sample(sampling_variables(state), {}, images[2:3], batch["label"][2:3], state.key)
+    batch = {"photo": batch["video"][:, 0], "label": batch["label"]}
+    keys = clip_keys(0, "abcd")
+    together = sample(state.sampler.variables, {}, batch, keys)
+    one = {name: rows[2:3] for name, rows in batch.items()}
+    alone = sample(state.sampler.variables, {}, one, keys[2:3])
     # One grey level: a float next to a rounding edge may fall to either side.
     assert np.abs(alone[0].astype(int) - together[2].astype(int)).max() <= 1
 
@@ -153,8 +151,8 @@ def test_a_photo_alone_gives_the_same_video_as_in_a_batch(experiment):
 def test_features_known_already_are_taken_as_they_are(random_nets):
     config = experiments.narrow(demo.get_config())
     frozen, _ = recognizers.load([config.model.identity_encoder], None)
-    networks, state = experiments.start(config)
-    step = jax.jit(make_train_step(config, networks))
+    family, state = experiments.start(config)
+    step = jax.jit(make_train_step(config, family))
     batch = experiments.random_batch(2)
     photos = to_signed(batch["video"][:, 0])
     known = jax.jit(functools.partial(recognizers.encode, config.model.identity_encoder))(
@@ -177,16 +175,16 @@ def test_features_known_already_are_taken_as_they_are(random_nets):
 
 def test_a_run_without_a_discriminator_loss_has_no_discriminator():
     config = experiments.of_key_frames()
-    networks, state = experiments.start(config)
+    family, state = experiments.start(config)
     assert not jax.tree.leaves(state.discriminator)
     batch = experiments.random_batch(2, clip_shape=config.data.clip_shape)
-    state = jax.jit(make_train_step(config, networks))(state, {}, batch)
+    state = jax.jit(make_train_step(config, family))(state, {}, batch)
     assert set(state.metrics.compute()) == {"generator_loss", "generator_reconstruction"}
 
 
 def test_the_average_follows_the_generator(experiment):
-    config, networks, state = experiment
-    new = jax.jit(make_train_step(config, networks))(state, {}, experiments.random_batch(4))
+    config, family, state = experiment
+    new = jax.jit(make_train_step(config, family))(state, {}, experiments.random_batch(4))
     decay = 0.1  # the first step's: a young average forgets
     for name in ("params", "statistics"):
         jax.tree.map(
@@ -197,12 +195,12 @@ def test_the_average_follows_the_generator(experiment):
             getattr(state.generator, name),
             getattr(new.generator, name),
         )
-    assert sampling_variables(new)["params"] is new.average.params
+    assert new.sampler.params is new.average.params
 
 
 def test_the_first_step_that_is_not_finite_is_named(experiment):
-    config, networks, state = experiment
-    step = jax.jit(make_train_step(config, networks))
+    config, family, state = experiment
+    step = jax.jit(make_train_step(config, family))
     state = step(state, {}, experiments.random_batch(4))
     broken = jax.tree.map(lambda x: x * jnp.nan, state.generator.params)
     state = state.replace(generator=state.generator.replace(params=broken))
@@ -217,8 +215,8 @@ def test_a_frozen_net_stays_frozen_and_its_loss_reaches_the_generator(random_net
     config.generator_loss.reconstruction = 0.0
     frozen, _ = recognizers.load([config.model.identity_encoder], None)
     before = jax.tree.map(np.array, frozen)
-    networks, state = experiments.start(config)
-    new = jax.jit(make_train_step(config, networks))(state, frozen, experiments.random_batch(2))
+    family, state = experiments.start(config)
+    new = jax.jit(make_train_step(config, family))(state, frozen, experiments.random_batch(2))
     jax.tree.map(np.testing.assert_array_equal, before, frozen)
     assert float(new.metrics.compute()["generator_identity"]) > 0
     moved = jax.tree.map(
@@ -243,10 +241,10 @@ def test_every_term_of_the_base_config_is_known():
 
 
 def test_a_compiled_step_is_sharded_and_takes_over_its_state(experiment):
-    config, networks, state = experiment
+    config, family, state = experiment
     mesh = sharding.make_mesh()
     batch = experiments.random_batch(8)
-    step = lower_train_step(config, networks, mesh, state, {}, batch).compile()
+    step = lower_train_step(config, family, mesh, state, {}, batch).compile()
     (of_state, _, of_batch), _ = step.input_shardings
     for leaf in jax.tree.leaves(of_state):
         assert leaf.is_fully_replicated

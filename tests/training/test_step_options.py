@@ -9,7 +9,7 @@ from fevgan_jax import recognizers
 from fevgan_jax.configs import demo
 from fevgan_jax.convolutions import operations
 from fevgan_jax.runtime import sharding
-from fevgan_jax.training.state import build_networks
+from fevgan_jax.training.family import build_family
 from fevgan_jax.training.step import make_train_step
 from tests import experiments, programs, tiny_config
 
@@ -30,7 +30,7 @@ def start():
 
 
 def compiled(config, start, size=SIZE, **jit_options):
-    step = jax.jit(make_train_step(config, build_networks(config)), **jit_options)
+    step = jax.jit(make_train_step(config, build_family(config)), **jit_options)
     return step.lower(start, {}, batch_of(size)).compile()
 
 
@@ -109,7 +109,7 @@ def test_microbatches_do_not_depend_on_the_number_of_devices(start, in_two):
 
 
 def program(config, start):
-    step = jax.jit(make_train_step(config, build_networks(config)))
+    step = jax.jit(make_train_step(config, build_family(config)))
     return step.trace(start, {}, batch_of(SIZE // 2)).jaxpr.jaxpr
 
 
@@ -117,9 +117,9 @@ def test_bfloat16_is_what_accelerators_multiply(monkeypatch):
     monkeypatch.setattr(operations, "is_native", lambda *_: True)
     config = experiments.narrow(demo.get_config())
     frozen = {"vgg16": recognizers.shapes(**config.model.identity_encoder)}
-    networks, state = jax.eval_shape(lambda: experiments.start(config))
+    family, state = build_family(config), jax.eval_shape(lambda: experiments.start(config)[1])
     for config.compute_dtype in ("bfloat16", "float32"):
-        step = make_train_step(config, networks)
+        step = make_train_step(config, family)
         program = jax.make_jaxpr(step)(state, frozen, experiments.random_batch(2))
         assert programs.multiplied(program.jaxpr) == {config.compute_dtype}
 
