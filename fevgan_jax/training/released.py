@@ -96,7 +96,8 @@ def start_from(config: ml_collections.ConfigDict, state: TrainState) -> TrainSta
         name: Weights(variables.pop("params"), variables) for name, variables in started.items()
     }
     return state.replace(
-        average=state.average and weights["generator"],
+        # Buffers of its own: the step takes over all that it is given.
+        average=state.average and jax.tree.map(jnp.copy, weights["generator"]),
         **{
             name: getattr(state, name).replace(params=new.params, statistics=new.statistics)
             for name, new in weights.items()

@@ -163,7 +163,7 @@ def frozen_parts(config: ml_collections.ConfigDict, name: str, tree: Any) -> Any
 def _draw(module, key, *inputs) -> Weights:
     # Any rng stream that a module asks for is drawn from that of its parameters.
     variables = dict(module.init({"params": key}, *inputs, train=False))
-    return Weights(variables.pop("params"), variables)
+    return Weights(variables.pop("params", {}), variables)
 
 
 def _with_optimizer(config, name: str, weights: Weights) -> Player:
