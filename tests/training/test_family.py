@@ -83,7 +83,7 @@ def test_the_discriminator_moves_first_where_the_rule_says_so():
     gradients = {}
     for config.rule.order in ("simultaneous", "discriminator_first"):
         config.discriminator_optimizer.learning_rate = 0.1
-        state, new, _ = take_step(config)
+        _, new, _ = take_step(config)
         gradients[config.rule.order] = new.generator.optimizer[0].mu
         # The discriminator sees the same fakes from the same state either way.
         gradients[f"judge {config.rule.order}"] = new.discriminator.optimizer[0].mu
