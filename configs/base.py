@@ -44,6 +44,8 @@ def get_config() -> ml_collections.ConfigDict:
     config.model.discriminator = ml_collections.ConfigDict()
     config.model.discriminator.features = (64, 128, 256, 512)  # choice: VGAN's widths
 
+    config.augmentation = ml_collections.ConfigDict()  # paper: none; settings of a family's own
+
     # A term that is absent is never computed; each term's own settings stand in `<term>_loss`.
     config.generator_loss = ml_collections.ConfigDict()
     config.generator_loss.adversarial = 1.0  # paper

@@ -5,6 +5,7 @@ A family module exports Linen modules and may say more about itself:
     Generator.__call__(condition, *, train) -> {"video": [B, T, H, W, 3] in [-1, 1], ...}
     Discriminator.__call__(judged, condition, *, train) -> {head: logits [B, ...]}
     FEATURES            features of the data set that a training batch holds
+    augment(batch, keys, **settings)            a training batch, changed at random row by row
     condition(batch)    what both modules are given
     real(batch)         what the outputs are compared with, by the same names
     JUDGED              the output, or outputs, that the discriminator sees: "video"
@@ -46,6 +47,7 @@ class Family:
       discriminator: judges them; None in a run without a loss for it.
       encoder: the frozen net and features of `condition["identity"]`, or None.
       window: frames of a clip that are generated; 0 for all.
+      augmentation: settings of the family's `augment`; empty to train on the batch as it is.
       class_names: the data set's expressions.
     """
 
@@ -54,6 +56,7 @@ class Family:
     discriminator: nn.Module | None
     encoder: Mapping[str, str] | None
     window: int
+    augmentation: Mapping[str, Any]
     class_names: tuple[str, ...]
 
     @property
@@ -78,7 +81,8 @@ class Family:
 
         Args:
           batch: features `[B, ...]` as they are on disk; uint8 with three channels is a picture.
-          keys: `[B]`, to draw where each window starts; None starts all at the first frame.
+          keys: `[B]`, to draw where each window starts and to augment; None for neither, as in
+            sampling, where all windows start at the first frame.
         """
         batch = {
             name: inputs.to_signed(array) if _is_picture(array) else array
@@ -86,6 +90,8 @@ class Family:
         }
         if "video" in batch:
             batch = {"photo": batch["video"][:, 0]} | batch
+        if keys is not None and self.augmentation:
+            batch = self.module.augment(batch, keys, **self.augmentation)
         return self.windows(batch, keys)
 
     def windows(self, batch: Batch, keys: jax.Array | None = None) -> Batch:
@@ -151,6 +157,7 @@ def build_family(config: ml_collections.ConfigDict) -> Family:
         ),
         encoder=encoder and encoder.to_dict(),
         window=config.data.window,
+        augmentation=config.augmentation.to_dict(),
         class_names=classes,
     )
 

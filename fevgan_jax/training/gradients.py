@@ -56,10 +56,10 @@ def prepare(
       batch: features `[B, ...]`.
       key: all that is drawn for this part follows from it.
     """
-    names = ("windows", "rows", "generator", "discriminator", "terms")
+    names = ("examples", "rows", "generator", "discriminator", "terms")
     keys = dict(zip(names, jax.random.split(key, len(names)), strict=True))
     rows = len(jax.tree.leaves(batch)[0])
-    batch = family.examples(batch, jax.random.split(keys["windows"], rows))
+    batch = family.examples(batch, jax.random.split(keys["examples"], rows))
     condition = family.condition(
         batch, frozen, jax.random.split(keys["rows"], rows), step / config.num_steps
     )

@@ -17,15 +17,21 @@ def make_optimizer(
     Args:
       config: `name`, "muon" or an optax optimizer, and that function's arguments: Adam 2e-4,
         b1 0.5 in the base config (choice: VGAN's). `learning_rate` is a number, or an optax
-        schedule in the same form: its `name` and its arguments.
+        schedule in the same form: its `name` and its arguments. Two fields more serve every
+        optimizer: `l2` adds so much of the parameters to the gradient, and `clip_norm` shortens
+        gradients whose norm over all parameters is larger.
       frozen: tree of the parameters that is True where they stay as they are and get no state;
         None where all are trained.
     """
     arguments = config.to_dict()
     if isinstance(arguments["learning_rate"], dict):
         arguments["learning_rate"] = make_schedule(arguments["learning_rate"])
-    name = arguments.pop("name")
+    name, l2, clip_norm = (arguments.pop(field, 0.0) for field in ("name", "l2", "clip_norm"))
     optimizer = muon(**arguments) if name == "muon" else getattr(optax, name)(**arguments)
+    if l2:
+        optimizer = optax.chain(optax.add_decayed_weights(l2), optimizer)
+    if clip_norm:
+        optimizer = optax.chain(optax.clip_by_global_norm(clip_norm), optimizer)
     if frozen is None:
         return optimizer
     labels = jax.tree.map(lambda stays: "frozen" if stays else "trained", frozen)

@@ -205,3 +205,18 @@ def test_an_adversarial_loss_without_a_head_for_it_says_so(monkeypatch):
     config = landmark_critic.get_config()
     with pytest.raises(ValueError, match="no head whose name starts with 'real_fake'"):
         take_step(config, rows=32)
+
+
+def test_a_familys_augmentation_sees_training_batches_alone(monkeypatch):
+    def augment(batch, keys, *, strength):
+        shift = jax.vmap(lambda key: jax.random.uniform(key, ()))(keys) * strength
+        return batch | {"photo": batch["photo"] + shift[:, None, None, None]}
+
+    monkeypatch.setattr(two_judges, "augment", augment, raising=False)
+    config = two_judges.get_config()
+    config.augmentation = {"strength": 3.0}
+    family = build_family(config)
+    batch = {"video": np.zeros((4, 4, 2, 2, 3), np.uint8)}
+    photos = family.examples(batch, jax.random.split(jax.random.key(0), 4))["photo"]
+    assert len(set(np.asarray(photos)[:, 0, 0, 0].tolist())) == 4
+    assert set(np.asarray(family.examples(batch)["photo"]).ravel().tolist()) == {-1.0}

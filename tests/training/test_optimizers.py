@@ -47,3 +47,24 @@ def test_a_learning_rate_may_be_a_schedule_by_name():
         updates, state = optimizer.update(GRADIENT, state, PARAMS)
         seen.append(float(updates["bias"][0]))
     np.testing.assert_allclose(seen, [0.5, 0.25, 0.0], atol=1e-6)
+
+
+def test_every_optimizer_takes_weight_decay_and_a_largest_norm():
+    config = {"name": "sgd", "learning_rate": 1.0}
+    params = jax.tree.map(jnp.ones_like, PARAMS)
+    optimizer = make_optimizer(ml_collections.ConfigDict(config | {"l2": 0.5}))
+    updates, _ = optimizer.update(GRADIENT, optimizer.init(params), params)
+    np.testing.assert_allclose(updates["bias"], -(GRADIENT["bias"] + 0.5), rtol=1e-6)
+    updates = first_updates(**config | {"clip_norm": 0.1})
+    norm = np.sqrt(sum(np.sum(np.square(leaf)) for leaf in jax.tree.leaves(updates)))
+    assert norm == pytest.approx(0.1, rel=1e-5)
+
+
+def test_a_frozen_part_stays_and_has_no_state():
+    config = base.adam()
+    optimizer = make_optimizer(config, {"kernel": True, "bias": False})
+    state = optimizer.init(PARAMS)
+    updates, _ = optimizer.update(GRADIENT, state, PARAMS)
+    assert not np.any(updates["kernel"])
+    assert np.all(updates["bias"] != 0)
+    assert not any(leaf.shape == KERNEL.shape for leaf in jax.tree.leaves(state))
