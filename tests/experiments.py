@@ -1,5 +1,7 @@
 """Small experiments that the tests share."""
 
+import importlib
+
 import jax
 import numpy as np
 
@@ -14,11 +16,18 @@ CLIP = (32, 64, 64, 3)
 
 
 def narrow(config):
-    """Makes a FEV-GAN config narrow enough for a test."""
-    if config.model.generator.encoder_features:
-        config.model.generator.encoder_features = (4, 4, 4, 4)
-    config.model.generator.decoder_features = (8, 8, 4, 4)
-    config.model.discriminator.features = (4, 4, 4, 4)
+    """Makes a config narrow enough for a test: every list of widths becomes one of fours."""
+    family = importlib.import_module(config.model.name)
+    for player, module in (("generator", "Generator"), ("discriminator", "Discriminator")):
+        if not hasattr(family, module):
+            continue
+        fields = getattr(family, module).__dataclass_fields__
+        for name, field in fields.items():
+            if name.endswith("features") and isinstance(field.default, tuple):
+                given = config.model[player].get(name, field.default)
+                config.model[player][name] = tuple(min(width, 4) for width in given)
+    if config.model.name == "fevgan_jax.models.fevgan":
+        config.model.generator.decoder_features = (8, 8, 4, 4)
     return config
 
 

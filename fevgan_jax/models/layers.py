@@ -4,6 +4,8 @@ Kernels are drawn from N(0, 0.02), BatchNorm's scales from N(1, 0.02). Parameter
 names and shapes under every lowering, so a checkpoint moves between machines.
 """
 
+import functools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -18,7 +20,9 @@ from fevgan_jax.convolutions.operations import (
 STDDEV = 0.02  # choice: DCGAN's; the paper says Gaussian with mean 0, VGAN takes 0.01
 
 
-def batch_norm(*, train: bool, name: str | None = None) -> nn.BatchNorm:
+def batch_norm(
+    *, train: bool, name: str | None = None, epsilon: float = 1e-5, stddev: float = STDDEV
+) -> nn.BatchNorm:
     """BatchNorm with the project's constants; its averages live in `batch_stats`.
 
     It has no `axis_name`: under a global-view `jax.jit` its statistics are the global batch's.
@@ -26,18 +30,20 @@ def batch_norm(*, train: bool, name: str | None = None) -> nn.BatchNorm:
     Args:
       train: normalise by the batch and move the averages, or use the averages alone.
       name: the layer's name.
+      epsilon: added to the variance (choice: the usual one).
+      stddev: of the scale's initial N(1, stddev).
     """
     return nn.BatchNorm(
         use_running_average=not train,
         momentum=0.9,  # choice: the running averages' decay
-        epsilon=1e-5,  # choice: the usual one
-        scale_init=_around_one,
+        epsilon=epsilon,
+        scale_init=functools.partial(_around_one, stddev),
         name=name,
     )
 
 
-def _around_one(key, shape, dtype=jnp.float32):
-    return 1.0 + STDDEV * jax.random.normal(key, shape, dtype)
+def _around_one(stddev, key, shape, dtype=jnp.float32):
+    return 1.0 + stddev * jax.random.normal(key, shape, dtype)
 
 
 class Conv(nn.Module):

@@ -28,7 +28,8 @@ class Part:
       real: what the outputs are compared with.
       frozen: parameters of the frozen nets, by name.
       step: steps taken so far.
-      keys: a PRNG key each for `generator`, `discriminator` and the loss `terms`.
+      keys: a PRNG key each for the generator's pass (`generator`), the discriminator's on what is
+        `real` and on the `fake`, and the loss `terms`.
     """
 
     condition: Batch
@@ -56,7 +57,7 @@ def prepare(
       batch: features `[B, ...]`.
       key: all that is drawn for this part follows from it.
     """
-    names = ("examples", "rows", "generator", "discriminator", "terms")
+    names = ("examples", "rows", "generator", "real", "fake", "terms")
     keys = dict(zip(names, jax.random.split(key, len(names)), strict=True))
     rows = len(jax.tree.leaves(batch)[0])
     batch = family.examples(batch, jax.random.split(keys["examples"], rows))
@@ -102,7 +103,7 @@ def make_gradients(
 
     def gradients(state: TrainState, statistics: Statistics, part: Part, players: Sequence[str]):
         generate = functools.partial(apply, "generator", part.keys["generator"])
-        judge = functools.partial(apply, "discriminator", part.keys["discriminator"])
+        judge = functools.partial(apply, "discriminator")
         params = {"generator": state.generator.params}
         found = {}
 
@@ -119,13 +120,19 @@ def make_gradients(
             params["discriminator"] = state.discriminator.params
             before = statistics["discriminator"]
             logits["real_logits"], pull_real, after_real = jax.vjp(
-                lambda own: judge(own, before, family.judged(part.real), part.condition),
+                lambda own: judge(
+                    part.keys["real"], own, before, family.judged(part.real), part.condition
+                ),
                 params["discriminator"],
                 has_aux=True,
             )
             logits["fake_logits"], pull_fake, judged_both = jax.vjp(
                 lambda own, outputs: judge(
-                    own, after_real, family.judged(outputs | others), part.condition
+                    part.keys["fake"],
+                    own,
+                    after_real,
+                    family.judged(outputs | others),
+                    part.condition,
                 ),
                 params["discriminator"],
                 outputs,
@@ -144,7 +151,11 @@ def make_gradients(
                     used["generator"], statistics["generator"], condition
                 )[0],
                 judge=lambda judged: judge(
-                    used["discriminator"], statistics["discriminator"], judged, part.condition
+                    part.keys["terms"],
+                    used["discriminator"],
+                    statistics["discriminator"],
+                    judged,
+                    part.condition,
                 )[0],
                 judged=family.judged,
                 frozen=part.frozen,

@@ -110,6 +110,22 @@ def gradient_penalty(context: Context) -> jax.Array:
     return jnp.square(jnp.sqrt(squares + 1e-12) - 1.0).mean()  # choice: 1e-12 keeps it smooth at 0
 
 
+def generator_category(context: Context) -> jax.Array:
+    """Cross-entropy of the head `category` on the fakes, against the label they were made for."""
+    return _category(context.fake_logits, context.condition)
+
+
+def discriminator_category(context: Context) -> jax.Array:
+    """Cross-entropy of the head `category` on what is real (Odena et al. 2017, without fakes)."""
+    return _category(context.real_logits, context.condition)
+
+
+def _category(logits: Arrays, condition: Arrays) -> jax.Array:
+    return optax.softmax_cross_entropy_with_integer_labels(
+        logits["category"], condition["label"]
+    ).mean()
+
+
 def reconstruction(context: Context, *, norm: str) -> jax.Array:
     """L_rec: the norm of generated minus real video (paper)."""
     return mean_difference(context.outputs["video"], context.real["video"], norm)
@@ -154,12 +170,14 @@ def real_fake(logits: Arrays) -> list[jax.Array]:
 GENERATOR_LOSSES = {
     "adversarial": generator_adversarial,
     "wasserstein": generator_wasserstein,
+    "category": generator_category,
     "reconstruction": reconstruction,
     "identity": identity,
 }
 DISCRIMINATOR_LOSSES = {
     "adversarial": discriminator_adversarial,
     "wasserstein": critic_wasserstein,
+    "category": discriminator_category,
     "gradient_penalty": gradient_penalty,
 }
 

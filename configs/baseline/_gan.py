@@ -1,0 +1,21 @@
+"""What the baselines share: MUG's data and evaluation, and nothing of FEV-GAN's model."""
+
+import ml_collections
+
+from fevgan_jax.configs import mug
+
+
+def get_config(family: str) -> ml_collections.ConfigDict:
+    """The MUG config with another family, which has an adversarial loss alone.
+
+    Args:
+      family: a module of `fevgan_jax.models`.
+    """
+    config = mug.get_config()
+    config.model.name = f"fevgan_jax.models.{family}"
+    config.model.identity_encoder = None
+    config.model.generator = ml_collections.ConfigDict()
+    config.model.discriminator = ml_collections.ConfigDict()
+    config.generator_loss = ml_collections.ConfigDict({"adversarial": 1.0})
+    config.discriminator_loss = ml_collections.ConfigDict({"adversarial": 1.0})
+    return config

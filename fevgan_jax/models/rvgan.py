@@ -1,0 +1,116 @@
+"""RV-GAN (Gupta et al. 2022): transposed convolutional LSTM cells unroll noise to 16 frames."""
+
+from collections.abc import Mapping
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from fevgan_jax.models import g3an
+from fevgan_jax.models.g3an import condition
+from fevgan_jax.models.inputs import noise
+from fevgan_jax.models.layers import Conv, ConvTranspose
+
+__all__ = ["Discriminator", "Generator", "condition"]
+
+States = tuple[tuple[jax.Array, jax.Array], ...]
+
+
+class Generator(nn.Module):
+    """One code, fed to a stack of recurrent cells at every step.
+
+    Attributes:
+      num_frames: frames T.
+      code: length of the noise.
+      features: hidden widths of the cells, at 4, 8, 16, 32 and 64 pixels.
+    """
+
+    num_frames: int = 16
+    code: int = 128
+    features: tuple[int, ...] = (512, 512, 256, 128, 64)
+
+    @nn.compact
+    def __call__(self, condition: Mapping[str, jax.Array], *, train: bool) -> dict[str, jax.Array]:
+        """Generates a video.
+
+        Args:
+          condition: `key` `[B]`.
+          train: not used; there is no BatchNorm.
+
+        Returns:
+          `video` `[B, T, 64, 64, 3]` in [-1, 1].
+        """
+        code = noise(condition["key"], (self.code,))[:, None, None]
+        sides = [4 * 2**i for i in range(len(self.features))]
+        states = tuple(
+            (jnp.zeros((len(code), side, side, width)),) * 2
+            for side, width in zip(sides, self.features, strict=True)
+        )
+        unrolled = nn.scan(
+            Cells,
+            variable_broadcast="params",
+            split_rngs={"params": False},
+            length=self.num_frames,
+            in_axes=nn.broadcast,
+            out_axes=1,
+        )
+        _, video = unrolled(self.features, name="cells")(states, code)
+        return {"video": video}
+
+
+class Cells(nn.Module):
+    """One step of the stack, and its frame.
+
+    Attributes:
+      features: hidden widths.
+    """
+
+    features: tuple[int, ...]
+
+    @nn.compact
+    def __call__(self, states: States, code: jax.Array) -> tuple[States, jax.Array]:
+        """Steps the states on: the new ones, and a frame `[B, 64, 64, 3]` in [-1, 1]."""
+        x, new = code, []
+        for i, (width, state) in enumerate(zip(self.features, states, strict=True)):
+            x, state = ConvLstmCell(width, first=i == 0, name=f"cell_{i}")(x, state)
+            new.append(state)
+        frame = Conv(3, (3, 3), padding=(1, 1), use_bias=False, name="rgb")(x)
+        return tuple(new), nn.tanh(frame.astype(jnp.float32))
+
+
+class ConvLstmCell(nn.Module):
+    """A convolutional LSTM cell whose input is enlarged, with LayerNorm on both paths.
+
+    Attributes:
+      features: hidden width.
+      first: opens 4 x 4 from one position; else the input's sides are doubled.
+    """
+
+    features: int
+    first: bool = False
+
+    @nn.compact
+    def __call__(
+        self, x: jax.Array, state: tuple[jax.Array, jax.Array]
+    ) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+        """Takes a step: the output `[B, H, W, features]`, and the hidden and the cell's state."""
+        hidden, cell = state
+        enlarge = ((4, 4),) if self.first else ((4, 4), (2, 2), (1, 1))
+        width = 4 * self.features
+
+        def normalised(maps: jax.Array, name: str) -> jax.Array:
+            # Scale and offset are one for each position and channel.
+            axes = (1, 2, 3)
+            return nn.LayerNorm(reduction_axes=axes, feature_axes=axes, name=name)(maps)
+
+        given = ConvTranspose(width, *enlarge, use_bias=False, name="given")(x)
+        kept = Conv(width, (3, 3), padding=(1, 1), use_bias=False, name="kept")(hidden)
+        gates = normalised(given, "given_norm") + normalised(kept, "kept_norm")
+        enter, forget, candidate, leave = jnp.split(gates, 4, axis=-1)
+        cell = nn.sigmoid(forget + 1.0) * cell + nn.sigmoid(enter) * nn.tanh(candidate)
+        hidden = nn.sigmoid(leave) * nn.tanh(cell)
+        return hidden, (hidden, cell)
+
+
+class Discriminator(g3an.Discriminator):
+    """G3AN's."""
