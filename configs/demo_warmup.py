@@ -12,6 +12,8 @@ clips a step stayed above a reconstruction loss of 0.080 for 300 steps, 16 passe
 BatchNorm's statistics of 4 people hide whose skin is light or dark.
 """
 
+from typing import Any
+
 import ml_collections
 
 from fevgan_jax.configs import demo
@@ -24,19 +26,20 @@ def get_config() -> ml_collections.ConfigDict:
     config.encode_once = True
     config.num_steps = 1_000
     config.ema_decay = 0.98  # choice: short, for the learning rate decays by itself
-    config.generator_loss = ml_collections.ConfigDict({"reconstruction": 100.0})
-    config.discriminator_loss = ml_collections.ConfigDict()
+    config.generator_loss = {"reconstruction": 100.0}
+    config.discriminator_loss = {}
     config.generator_optimizer = muon()
     config.log_every = 20
     return config
 
 
-def muon() -> ml_collections.ConfigDict:
+def muon() -> dict[str, Any]:
     """Muon with a learning rate that decays to nothing."""
-    optimizer = ml_collections.ConfigDict()
-    optimizer.name = "muon"  # choice: on key frames it took a third of Adam's steps
-    optimizer.learning_rate = ml_collections.ConfigDict()
-    optimizer.learning_rate.name = "cosine_decay_schedule"
-    optimizer.learning_rate.init_value = 2e-3
-    optimizer.learning_rate.decay_steps = 1_000
-    return optimizer
+    return {
+        "name": "muon",  # choice: on key frames it took a third of Adam's steps
+        "learning_rate": {
+            "name": "cosine_decay_schedule",
+            "init_value": 2e-3,
+            "decay_steps": 1_000,
+        },
+    }

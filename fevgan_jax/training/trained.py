@@ -16,6 +16,7 @@ from fevgan_jax.run.checkpoint import Checkpoints
 from fevgan_jax.run.workdir import read_config
 from fevgan_jax.runtime import sharding
 from fevgan_jax.runtime.errors import UserError
+from fevgan_jax.training.check import check_config
 from fevgan_jax.training.family import Batch, Family, build_family, frozen_encoders
 from fevgan_jax.training.sampling import make_sample_step
 from fevgan_jax.training.state import TrainState, init_state
@@ -93,10 +94,11 @@ def load(
       sampling_only: leave the discriminator, optimizers and the like unread.
 
     Raises:
-      UserError: there is no run or no checkpoint, it is broken or of another model, or a frozen
-        net is missing or not the one the run was trained with.
+      UserError: there is no run or no checkpoint, it is broken or of another model, its config
+        cannot be used, or a frozen net is missing or not the one the run was trained with.
     """
     config = read_config(workdir)
+    check_config(config)
     mesh = sharding.make_mesh()
     frozen, hashes = recognizers.load(frozen_encoders(config), weights_dir)
     with Checkpoints(workdir) as checkpoints:
