@@ -33,7 +33,7 @@ def test_any_net_is_the_identity_encoder_by_a_config_line(name, features):
     config.model.identity_encoder = {"name": name, "features": features}
     config.discriminator_loss = {}
     del config.generator_loss.identity
-    _, state = jax.eval_shape(lambda: experiments.start(config))
+    state = jax.eval_shape(lambda: experiments.start(config)[1])
     code = state.generator.params["decoder_0"]["kernel"].shape[-1]
     assert code == ENCODERS[name, features] + 4 + 6  # E_id, E_s narrowed, labels
 
