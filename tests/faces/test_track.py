@@ -183,7 +183,7 @@ def test_the_apex_is_the_last_frame_that_is_used(finder, files, monkeypatch):
     [
         ("no file", "no picture"),
         ("one frame", "needs two"),
-        ("zero bytes", r"img_0002\.jpg is no picture"),
+        ("zero bytes", r"img_0002\.jpg is not a picture"),
         ("cut off", r"img_0002\.jpg cannot be read"),
         ("two sizes", "different sizes"),
         ("no face", "no face"),

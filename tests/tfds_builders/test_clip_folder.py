@@ -158,7 +158,7 @@ def test_when_nothing_is_left_the_first_reason_is_told(tmp_path):
     for name in ("a/grin/1/0.png", "b/grin/1/0.png"):
         (tmp_path / "raw" / name).parent.mkdir(parents=True)
         (tmp_path / "raw" / name).touch()
-    with pytest.raises(UserError, match=r"none of 2 clips .* a/grin/1: .*0\.png is no picture"):
+    with pytest.raises(UserError, match=r"none of 2 clips .* a/grin/1: .*0\.png is not a picture"):
         prepare.prepare(NAME, tmp_path / "data", tmp_path / "raw")
     assert not list(tmp_path.rglob("*1.0.0*"))
 
