@@ -63,8 +63,7 @@ class Finder:
         return self._find(picture, 1 / 6, _SURE) or self._find(picture, 1 / 16, _SURE)
 
     def find_close(self, window: np.ndarray) -> list[np.ndarray]:
-        """Finds faces of a third of the window; the threshold is lower, as a face is known
-        there."""
+        """Finds faces of a third of the window, at a lower threshold than `find`."""
         return self._find(window, 1 / 3, 0.0)
 
     def _find(self, picture, share, sure):

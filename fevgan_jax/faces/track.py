@@ -30,7 +30,7 @@ class Finder(Protocol):
     """A backend's interface: faces as float32 `[68, 2]`, (column, row) in the picture's pixels.
 
     Attributes:
-      NOTE: a sentence for the user, logged once.
+      NOTE: a note for the user, logged before clips are prepared.
       WINDOW: side in pixels to which a window is resized; None keeps the picture's scale.
     """
 

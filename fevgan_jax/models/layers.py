@@ -1,7 +1,7 @@
-"""The layers every family is built from.
+"""Layers shared by the families.
 
 Kernels are drawn from N(0, 0.02), BatchNorm's scales from N(1, 0.02). Parameters have the same
-names and shapes under every lowering, so a checkpoint moves between machines.
+names and shapes under every lowering, so a checkpoint can be used on any backend.
 """
 
 import functools
@@ -23,15 +23,15 @@ STDDEV = 0.02  # choice: DCGAN's; the paper says Gaussian with mean 0, VGAN take
 def batch_norm(
     *, train: bool, name: str | None = None, epsilon: float = 1e-5, stddev: float = STDDEV
 ) -> nn.BatchNorm:
-    """BatchNorm with the project's constants; its averages live in `batch_stats`.
+    """BatchNorm with the project's constants; its averages are in the collection `batch_stats`.
 
     It has no `axis_name`: under a global-view `jax.jit` its statistics are the global batch's.
 
     Args:
-      train: normalise by the batch and move the averages, or use the averages alone.
+      train: normalise by the batch and update the averages, or use the averages alone.
       name: the layer's name.
-      epsilon: added to the variance (choice: the usual one).
-      stddev: of the scale's initial N(1, stddev).
+      epsilon: added to the variance (choice: the usual value).
+      stddev: standard deviation of the scale's initial N(1, stddev).
     """
     return nn.BatchNorm(
         use_running_average=not train,
@@ -75,9 +75,9 @@ class Conv(nn.Module):
 
         Args:
           x: `[B, (T,) H, W, C]`.
-          tiled: `[B, D]`, values that stand at every position as D more channels behind x's,
-            such as a one-hot label. They are never spread over the grid, which would cost as much
-            as real channels do.
+          tiled: `[B, D]`, values that are the same at every position, as D more channels after x's,
+            such as a one-hot label. They are not broadcast over the grid, which would cost as much
+            as other channels.
 
         Returns:
           `[B, (T',) H', W', features]`.
@@ -133,14 +133,14 @@ class ConvTranspose(nn.Module):
 def spectrally_normed(layer: nn.Module, kernel: jax.Array, axis: int) -> jax.Array:
     """Divides a kernel by its largest singular value (Miyato et al. 2018).
 
-    The kernel is seen as one matrix, its output channels against all others. One power iteration
-    an application follows the singular vector, which lives in the collection `spectral_norm` and
-    moves where that is mutable: in training, not in sampling.
+    The kernel is taken as one matrix, its output channels against all others. Each application
+    makes one power iteration of the singular vector, which is in the collection `spectral_norm`
+    and is updated where that is mutable: in training, not in sampling.
 
     Args:
-      layer: the module that the vector belongs to.
-      kernel: of any shape.
-      axis: that of the output channels.
+      layer: the module that holds the vector.
+      kernel: a kernel of any shape.
+      axis: axis of the output channels.
 
     Returns:
       The kernel, in its own dtype.
