@@ -90,7 +90,7 @@ def test_a_set_made_from_files_asks_for_them(tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"--raw_dir\. Ask its owners\."):
         prepare.prepare("tiny_clips/demo", tmp_path)
     for folder in (tmp_path / "nowhere", tmp_path / "builders" / "tiny_clips" / "__init__.py"):
-        with pytest.raises(UserError, match=f"{folder} is no folder"):
+        with pytest.raises(UserError, match=f"{folder} is not a folder"):
             prepare.prepare("tiny_clips/demo", tmp_path, raw_dir=folder)
     prepare.prepare("tiny_clips/demo", tmp_path, raw_dir=tmp_path)
 

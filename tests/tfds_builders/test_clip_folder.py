@@ -123,7 +123,7 @@ def test_a_table_says_which_clips(raw, tmp_path):
     ("lines", "sentence"),
     [
         ("path,subject\na,b", "lacks expression"),
-        ("path,subject,expression\nnowhere,a,b", "line 2: give a path that is there"),
+        ("path,subject,expression\nnowhere,a,b", "line 2: give an existing path"),
         ("path,subject,expression\n.,a,", "line 2"),
         ("path,subject,expression\n.,a,b\n.,b,b", r"the clip \. twice"),
         ("path,subject,expression\n.,a,b", "show 1 person"),
@@ -209,8 +209,11 @@ def test_an_option_makes_a_set_of_its_own(raw, tmp_path):
 @pytest.mark.parametrize(
     ("option", "sentence"),
     [
-        ("size=3", "'size=3' is no option of this set: give one of tracker=str, image_size=int"),
-        ("image_size=big", "'image_size=big' is no option"),
+        (
+            "size=3",
+            "'size=3' is not an option of this set: give one of tracker=str, image_size=int",
+        ),
+        ("image_size=big", "'image_size=big' is not an option"),
         ("by=luck", "by=luck is not known: give one of arc_length, time"),
         ("until=noon", "until=noon is not known: give one of half, apex, end"),
         ("tracker=eyes", "tracker=eyes is not known: give one of dlib"),
