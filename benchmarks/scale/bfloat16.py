@@ -3,7 +3,8 @@
 Trains in float32, and repeats each step from the same state with `compute_dtype` bfloat16, which
 gives the effect on a single step's losses. A training in bfloat16, and for comparison one in
 float32 from parameters changed in their last bit, give the effect of rounding on a whole training.
-All see the same batches of `config.data.dataset`, which must be prepared. Prints one JSON object of
+All see the same batches of `config.data.dataset`, which is prepared if it is missing. Prints one
+JSON object of
 relative differences from the first training's losses, by term: of single steps, and of the means
 over all steps and over the last quarter.
 """

@@ -32,10 +32,10 @@ def _main() -> None:
     parser.add_argument("--folder", help="parent of the temporary folder")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
-        print(json.dumps(torment(pathlib.Path(folder), asked.kills, asked.seed)))
+        print(json.dumps(kill_runs(pathlib.Path(folder), asked.kills, asked.seed)))
 
 
-def torment(folder: pathlib.Path, kills: int, seed: int) -> dict:
+def kill_runs(folder: pathlib.Path, kills: int, seed: int) -> dict:
     """Kills runs `kills` times, and compares their metrics with an uninterrupted run's."""
     data_dir, log, chance = tiny_clips.prepare(folder / "data"), folder / "log", random.Random(seed)
 

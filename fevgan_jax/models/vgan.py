@@ -1,6 +1,6 @@
 """VGAN (Vondrick et al. 2016): a moving foreground over a still background, 32 frames from noise.
 
-The discriminator has one logit where the published one has two; the loss is the same.
+The discriminator has one logit and the published one two; the loss is the same.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""tfds_builders/mug: its folders with all their quirks, and its named splits."""
+"""tfds_builders/mug: variants of its folders, and its named splits."""
 
 import json
 import pathlib
@@ -45,7 +45,7 @@ def tree(tmp_path):
     return raw
 
 
-def test_every_quirk_of_the_folders(tree, tmp_path):
+def test_variants_of_the_folders_are_accepted(tree, tmp_path):
     found = {clip.name: clip for clip in builder("paper", tmp_path).find(tree)}
     assert {name: (clip.subject, clip.expression) for name, clip in found.items()} == {
         "001/anger/take000": ("001", "anger"),
