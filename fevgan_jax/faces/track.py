@@ -100,7 +100,7 @@ class Track:
         Returns:
           float32 `[T, 68, 2]`, (column, row) in pixels, the centre of the first pixel at
           (0.5, 0.5). A frame without a face is interpolated between its neighbours; at the end of a
-        clip it repeats the last face.
+          clip it repeats the last face.
         """
         known = [i for i, face in enumerate(self._faces) if face is not None]
         places = np.interp(np.arange(len(self._faces)), known, np.arange(len(known)))

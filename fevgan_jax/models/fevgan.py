@@ -113,7 +113,7 @@ class Discriminator(nn.Module):
 
 
 def _on_code_grid(maps: jax.Array) -> jax.Array:
-    """Resizes maps of any grid to the code's, bilinearly; an embedding is repeated over it."""
+    """Repeats maps or an embedding over the code's grid; resizes grids that do not divide it."""
     batch, *grid, channels = maps.shape
     maps = maps.reshape(batch, *(grid or (1, 1)), channels)
     method = "nearest" if all(CODE_SIDE % side == 0 for side in grid) else "linear"

@@ -38,7 +38,7 @@ class Generator(nn.Module):
 
         Args:
           condition: `image` `[B, 64, 64, 3]` in [-1, 1], `label` `[B]` int32 and `key` `[B]`.
-          train: BatchNorm uses the batch's statistics and moves its averages.
+          train: BatchNorm uses the batch's statistics and updates its averages.
 
         Returns:
           `video` `[B, 32, 64, 64, 3]` in [-1, 1].

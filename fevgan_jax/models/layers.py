@@ -46,16 +46,17 @@ def _around_one(stddev, key, shape, dtype=jnp.float32):
     return 1.0 + stddev * jax.random.normal(key, shape, dtype)
 
 
-class Conv(nn.Module):
-    """A 2D or 3D convolution, channels last.
+class _Convolution(nn.Module):
+    """The fields of `Conv` and `ConvTranspose`.
 
     Attributes:
       features: output channels.
       kernel_size: two or three sides; as many as the input has between batch and channels.
       strides: as many; all ones when None.
-      padding: zeros on each side, as many; none when None. Kernel 4, stride 2, padding 1 halves.
-      use_bias: False where BatchNorm follows, whose own bias does its work.
-      stddev: of the kernel's initial N(0, stddev).
+      padding: zeros added to each side by `Conv`, rows cut from each side by `ConvTranspose`, as
+        many; none when None. With kernel 4, stride 2 and padding 1 they halve and double.
+      use_bias: False before BatchNorm, which adds a bias itself.
+      stddev: standard deviation of the kernel's initial N(0, stddev).
       spectral_norm: divide the kernel by its largest singular value.
       lowering: "auto", "native" or "product", see `fevgan_jax.convolutions.operations`.
     """
@@ -68,6 +69,10 @@ class Conv(nn.Module):
     stddev: float = STDDEV
     spectral_norm: bool = False
     lowering: str = "auto"
+
+
+class Conv(_Convolution):
+    """A 2D or 3D convolution, channels last."""
 
     @nn.compact
     def __call__(self, x: jax.Array, tiled: jax.Array | None = None) -> jax.Array:
@@ -94,29 +99,8 @@ class Conv(nn.Module):
         return y + _bias(self) if self.use_bias else y
 
 
-class ConvTranspose(nn.Module):
-    """A 2D or 3D transposed convolution, channels last.
-
-    Attributes:
-      features: output channels.
-      kernel_size: two or three sides; as many as the input has between batch and channels.
-      strides: as many; all ones when None.
-      padding: rows cut from each side, as many; none when None. Kernel 4, stride 2, padding 1
-        doubles.
-      use_bias: False where BatchNorm follows, whose own bias does its work.
-      stddev: of the kernel's initial N(0, stddev).
-      spectral_norm: divide the kernel by its largest singular value.
-      lowering: "auto", "native" or "product", see `fevgan_jax.convolutions.operations`.
-    """
-
-    features: int
-    kernel_size: tuple[int, ...]
-    strides: tuple[int, ...] | None = None
-    padding: tuple[int, ...] | None = None
-    use_bias: bool = True
-    stddev: float = STDDEV
-    spectral_norm: bool = False
-    lowering: str = "auto"
+class ConvTranspose(_Convolution):
+    """A 2D or 3D transposed convolution, channels last."""
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -163,11 +147,11 @@ def spectrally_normed(layer: nn.Module, kernel: jax.Array, axis: int) -> jax.Arr
     return (kernel / (v @ matrix @ u)).astype(kernel.dtype)
 
 
-def _bias(layer: Conv | ConvTranspose) -> jax.Array:
+def _bias(layer: _Convolution) -> jax.Array:
     return layer.param("bias", nn.initializers.zeros_init(), (layer.features,))
 
 
-def _strides_and_padding(layer: Conv | ConvTranspose, x: jax.Array) -> tuple[Sides, Sides]:
+def _strides_and_padding(layer: _Convolution, x: jax.Array) -> tuple[Sides, Sides]:
     sides = len(layer.kernel_size)
     strides = layer.strides or (1,) * sides
     padding = layer.padding or (0,) * sides

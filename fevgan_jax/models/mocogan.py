@@ -38,7 +38,7 @@ class Generator(nn.Module):
 
         Args:
           condition: `key` `[B]` and `label` `[B]` int32.
-          train: BatchNorm uses the batch's statistics and moves its averages.
+          train: BatchNorm uses the batch's statistics and updates its averages.
 
         Returns:
           `video` `[B, T, 64, 64, 3]` in [-1, 1].

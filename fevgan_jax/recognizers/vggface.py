@@ -17,7 +17,7 @@ from fevgan_jax.recognizers import deepface_file, vgg16, weights_folder
 
 NET = "vggface"
 SOURCE = "vgg_face_weights.h5 as deepface distributes it"
-LICENSE = "non-commercial research (Visual Geometry Group)"
+LICENSE = "non-commercial research, as the Visual Geometry Group states"
 PROTOCOL = "BGR in [0, 255] minus the mean face, the aligned crop as it is (224x224 from fc6 on)"
 
 LAYERS = (*vgg16.LAYERS, "fc6", "fc7", "logits")

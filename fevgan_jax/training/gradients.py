@@ -140,7 +140,7 @@ def make_gradients(
             )
 
         def loss(player: str, own, outputs, logits):
-            """A player's loss and its terms, as a function of what it differentiates."""
+            """A player's loss and its terms; `own`, `outputs` and `logits` are differentiated."""
             used = params | {player: own}
             context = Context(
                 outputs=outputs | others,

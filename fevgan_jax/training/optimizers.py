@@ -16,7 +16,7 @@ def make_optimizer(
 
     Args:
       config: `name`, "muon" or an optax optimizer, and that function's arguments: Adam 2e-4,
-        b1 0.5 in the base config (choice: VGAN's). `learning_rate` is a number, or an optax
+        b1 0.5 in the base config (choice: VGAN's). `learning_rate` is a number or an optax
         schedule in the same form: its `name` and its arguments. Two more
         fields apply to every optimizer: `l2` times the parameters is added to the gradient, and
         `clip_norm` is the largest norm of the gradient over all parameters.
