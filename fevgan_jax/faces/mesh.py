@@ -105,15 +105,15 @@ class Finder:
 
     @functools.cached_property
     def _far(self) -> Callable[[np.ndarray], np.ndarray]:
-        return _open(self._model, "IMAGE", num_faces=_MOST, sure=0.5)
+        return _open(self._model, "IMAGE", num_faces=_MOST, confidence=0.5)
 
     @functools.cached_property
     def _close(self) -> Callable[[np.ndarray], np.ndarray]:
-        return _open(self._model, "VIDEO", num_faces=1, sure=0.2)
+        return _open(self._model, "VIDEO", num_faces=1, confidence=0.2)
 
 
 def _open(
-    model: bytes, mode: str, num_faces: int, sure: float
+    model: bytes, mode: str, num_faces: int, confidence: float
 ) -> Callable[[np.ndarray], np.ndarray]:
     """A landmarker: uint8 `[H, W, 3]` to `[N, 478, 2]`, as shares of the sides."""
     with _without_tensorflow():
@@ -123,9 +123,9 @@ def _open(
         BaseOptions(model_asset_buffer=model),
         running_mode=vision.RunningMode[mode],
         num_faces=num_faces,
-        min_face_detection_confidence=sure,
-        min_face_presence_confidence=sure,
-        min_tracking_confidence=sure,
+        min_face_detection_confidence=confidence,
+        min_face_presence_confidence=confidence,
+        min_tracking_confidence=confidence,
     )
     landmarker = vision.FaceLandmarker.create_from_options(options)
     # Closed at interpreter exit, it would use threads that have ended.

@@ -69,9 +69,9 @@ def test_masked_ssim_averages_scikit_images_map(pair):
 def test_masked_psnr_counts_masked_pixels_only(pair):
     real, fake = pair
     half = real.shape[-2] // 2
-    spoiled = fake.copy()
-    spoiled[..., half:, :] = 0
-    got = metrics.psnr(real, spoiled, half_mask(real.shape))
+    damaged = fake.copy()
+    damaged[..., half:, :] = 0
+    got = metrics.psnr(real, damaged, half_mask(real.shape))
     np.testing.assert_allclose(
         got, metrics.psnr(real[..., :half, :], fake[..., :half, :]), rtol=1e-5
     )
