@@ -2,7 +2,13 @@
 
 Each field is marked `paper` (in the paper's text), `forced` (follows from it by arithmetic or from
 the code that it builds on) or `choice` (not in the paper; our value, with the reason).
-Other configs start from `get_config()` and change a few lines.
+Other configs start from `get_config()` and change a few lines. A learning rate or the weight of a
+loss is a number, or a section that names an optax schedule of the step and its arguments:
+
+    config.generator_loss.identity = {"name": "linear_schedule", "init_value": 0.0,
+                                      "end_value": 1.0, "transition_steps": 1_000}
+
+`training/check.py` checks names, types and ranges when a command starts.
 """
 
 import ml_collections
@@ -12,7 +18,7 @@ from fevgan_jax import EXPRESSIONS
 
 def get_config() -> ml_collections.ConfigDict:
     """Returns the full FEV-GAN: the paper's model, losses, optimizers and evaluation."""
-    config = ml_collections.ConfigDict()
+    config = _section_of_numbers()  # and so is every section that is given as a dict
     config.seed = 0  # choice: arbitrary; sets initial weights, noise and the order of the data
     config.batch_size = 16  # choice: the global batch; about what fits the paper's 4 GB card
     config.microbatches = 1  # choice: parts a batch is processed in; BatchNorm sees one at a time
@@ -47,11 +53,11 @@ def get_config() -> ml_collections.ConfigDict:
     config.augmentation = ml_collections.ConfigDict()  # paper: none; arguments of `augment`
 
     # A term that is absent is never computed; each term's own settings are in `<term>_loss`.
-    config.generator_loss = ml_collections.ConfigDict()
+    config.generator_loss = _section_of_numbers()
     config.generator_loss.adversarial = 1.0  # paper
     config.generator_loss.reconstruction = 100.0  # choice: ImaGINator's
     config.generator_loss.identity = 1.0  # choice: about a tenth of the reconstruction term
-    config.discriminator_loss = ml_collections.ConfigDict()
+    config.discriminator_loss = _section_of_numbers()
     config.discriminator_loss.adversarial = 1.0  # paper: the sum of the real and the fake term
 
     config.rule = ml_collections.ConfigDict()
@@ -112,9 +118,14 @@ def vgg16() -> ml_collections.ConfigDict:
 
 def adam() -> ml_collections.ConfigDict:
     """Adam as VGAN uses it; every field but `name` is an argument of that optax optimizer."""
-    optimizer = ml_collections.ConfigDict()
+    optimizer = _section_of_numbers()
     optimizer.name = "adam"  # paper
     optimizer.learning_rate = 2e-4  # choice: VGAN's
     optimizer.b1 = 0.5  # choice: VGAN's
     optimizer.b2 = 0.999  # choice: Adam's default
     return optimizer
+
+
+def _section_of_numbers() -> ml_collections.ConfigDict:
+    """An empty section in which a schedule may take a number's place."""
+    return ml_collections.ConfigDict(type_safe=False)

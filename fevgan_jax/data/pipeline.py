@@ -140,7 +140,7 @@ def open_source(data_dir: str, dataset: str, split: str, frames: tuple[int, ...]
       frames: indices of the frames to give of each clip; () gives all.
 
     Raises:
-      UserError: the set is not there, is broken, or has no such split.
+      UserError: the set is not there, is broken, or has no such split or frames.
     """
     root = data_root(data_dir) / dataset
     versions = [path for path in root.glob("*") if re.fullmatch(r"\d+\.\d+\.\d+", path.name)]
@@ -163,6 +163,13 @@ def open_source(data_dir: str, dataset: str, split: str, frames: tuple[int, ...]
         ) from error
     if split not in splits:
         raise UserError(f"{newest} has no split {split!r}: it has {', '.join(splits)}.")
+    features = source._builder.info.features
+    length = min((features[name].shape[0] or 0 for name in TIMED if name in features), default=0)
+    if any(not -length <= frame < length for frame in source.frames):
+        raise UserError(
+            f"config.data.frames is {source.frames}, and the clips in {newest} have {length} "
+            f"frames: give numbers from 0 to {length - 1}, or () for whole clips."
+        )
     return source
 
 

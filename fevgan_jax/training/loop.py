@@ -14,10 +14,11 @@ from fevgan_jax.data import pipeline
 from fevgan_jax.run.checkpoint import Checkpoints
 from fevgan_jax.run.summaries import Summaries
 from fevgan_jax.run.timetable import Timetable
-from fevgan_jax.run.workdir import keep_config, plain
+from fevgan_jax.run.workdir import find_changes, keep_config, plain
 from fevgan_jax.runtime import processes, sharding
 from fevgan_jax.runtime.errors import Preempted
 from fevgan_jax.training import released, trained
+from fevgan_jax.training.check import check_clips, check_config
 from fevgan_jax.training.family import Family, build_family, frozen_encoders
 from fevgan_jax.training.programs import draw_state, encode_photos, lower_train_step
 from fevgan_jax.training.samples import Samples
@@ -39,18 +40,20 @@ def train(
       The state after the last step.
 
     Raises:
-      UserError: the data, a frozen net or the batch size does not fit, or the workdir holds
-        another experiment or a broken checkpoint.
+      UserError: a field of the config, the data or a frozen net does not fit, or the workdir
+        holds another experiment or a broken checkpoint; the workdir is then as it was.
       FloatingPointError: a loss was not finite; names the step.
       Preempted: SIGTERM came, and the state is saved.
     """
+    check_config(config)
     mesh = sharding.make_mesh()
     sharding.check_batch_size(config.batch_size, mesh, config.microbatches)
     data = config.data
     source = pipeline.open_source(data.data_dir, data.dataset, "train", data.frames)
     family = describe_data(config, source)
+    check_clips(config)
+    changes = find_changes(config, workdir)
     frozen, hashes = recognizers.load(frozen_encoders(config), weights_dir)
-    keep_config(config, workdir, is_writer=processes.is_main())
 
     everywhere = sharding.replicated(mesh)
     frozen = jax.device_put(frozen, everywhere)
@@ -71,8 +74,8 @@ def train(
             start = int(state.step)
             logging.info("Resuming after step %d.", start)
             if start >= config.num_steps:
+                _claim(config, workdir, changes, start)
                 return state
-        summaries.cut_back(start)
         photos = encode_photos(family, frozen, source) if encode_once else {}
         rows = config.batch_size * config.rule.critic_steps
         shapes = pipeline.batch_shapes(source, family.features, rows, photos)
@@ -95,6 +98,9 @@ def train(
             keep_on_device=data.on_device,
         )
         train_step = lowered.compile()
+        # A start that fails, for memory or a mistake, leaves the workdir as it was.
+        _claim(config, workdir, changes, start)
+        summaries.cut_back(start)
         processes.return_freed_memory()
         if start == 0:
             # Not until now: it waits for the starting values.
@@ -132,6 +138,11 @@ def train(
                 raise Preempted(f"saved step {step}")
         checkpoints.wait()
     return state
+
+
+def _claim(config, workdir, changes, start: int) -> None:
+    if processes.is_main():
+        keep_config(config, workdir, changes, start)
 
 
 def describe_data(config: ml_collections.ConfigDict, source: pipeline.Source) -> Family:

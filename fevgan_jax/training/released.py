@@ -17,7 +17,7 @@ import ml_collections
 import numpy as np
 
 from fevgan_jax.run.files import write_atomic
-from fevgan_jax.run.workdir import plain
+from fevgan_jax.run.workdir import to_json
 from fevgan_jax.runtime.errors import UserError
 from fevgan_jax.training import trained
 from fevgan_jax.training.gradients import floats_as
@@ -48,7 +48,7 @@ def export(workdir: str | os.PathLike, output: str | os.PathLike) -> None:
     # Paths on the exporting machine are of no use elsewhere.
     config.data.data_dir = ""
     config.initial_weights = pathlib.Path(config.initial_weights).name
-    write_atomic(output / "config.json", (json.dumps(plain(config), indent=2) + "\n").encode())
+    write_atomic(output / "config.json", to_json(config))
 
 
 def start_from(config: ml_collections.ConfigDict, state: TrainState) -> TrainState:

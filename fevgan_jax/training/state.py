@@ -10,6 +10,7 @@ import ml_collections
 from clu import metrics as clu_metrics
 
 from fevgan_jax import recognizers
+from fevgan_jax.runtime.errors import UserError
 from fevgan_jax.training.family import Batch, Family
 from fevgan_jax.training.optimizers import make_optimizer
 
@@ -137,9 +138,20 @@ def init_state(
 
 
 def player_optimizer(config: ml_collections.ConfigDict, name: str, params: Any):
-    """The optimizer of a player, `generator` or `discriminator`, without its frozen parts."""
-    frozen = frozen_parts(config, name, params)
-    return make_optimizer(config[f"{name}_optimizer"], frozen)
+    """The optimizer of a player, `generator` or `discriminator`, which leaves frozen parts out.
+
+    Raises:
+      UserError: `config.freeze` names a part that the player does not have.
+    """
+    leaves = [_names(path) for path, _ in jax.tree_util.tree_leaves_with_path(params)]
+    for path in _frozen_paths(config, name):
+        if not any(leaf[: len(path)] == path for leaf in leaves):
+            parts = sorted({leaf[0] for leaf in leaves})
+            raise UserError(
+                f"config.freeze: the {name} has no part {'/'.join(path)!r}; its first names are "
+                f"{', '.join(parts)}."
+            )
+    return make_optimizer(config[f"{name}_optimizer"], frozen_parts(config, name, params))
 
 
 def frozen_parts(config: ml_collections.ConfigDict, name: str, tree: Any) -> Any:
@@ -150,15 +162,22 @@ def frozen_parts(config: ml_collections.ConfigDict, name: str, tree: Any) -> Any
       name: `generator` or `discriminator`.
       tree: its parameters, or one collection of its statistics.
     """
-    paths = [tuple(path.split("/")[1:]) for path in config.freeze if path.split("/")[0] == name]
+    paths = _frozen_paths(config, name)
     if not paths:
         return None
 
     def is_frozen(path: tuple[Any, ...], _: Any) -> bool:
-        names = tuple(entry.key for entry in path)
-        return any(names[: len(prefix)] == prefix for prefix in paths)
+        return any(_names(path)[: len(prefix)] == prefix for prefix in paths)
 
     return jax.tree_util.tree_map_with_path(is_frozen, tree)
+
+
+def _frozen_paths(config: ml_collections.ConfigDict, name: str) -> list[tuple[str, ...]]:
+    return [tuple(path.split("/")[1:]) for path in config.freeze if path.split("/")[0] == name]
+
+
+def _names(path: tuple[Any, ...]) -> tuple[str, ...]:
+    return tuple(entry.key for entry in path)
 
 
 def _draw(module, key, *inputs) -> Weights:

@@ -16,6 +16,7 @@ from fevgan_jax.run.checkpoint import Checkpoints
 from fevgan_jax.run.workdir import read_config
 from fevgan_jax.runtime import sharding
 from fevgan_jax.runtime.errors import UserError
+from fevgan_jax.training.check import check_config
 from fevgan_jax.training.family import Batch, Family, build_family, frozen_encoders
 from fevgan_jax.training.sampling import make_sample_step
 from fevgan_jax.training.state import TrainState, init_state
@@ -94,10 +95,11 @@ def load(
         need.
 
     Raises:
-      UserError: there is no run or no checkpoint, it is damaged or of another model, or a frozen
-        net is missing or not the one that the run was trained with.
+      UserError: there is no run or no checkpoint, it is damaged or of another model, its config
+        cannot be used, or a frozen net is missing or not the one that the run was trained with.
     """
     config = read_config(workdir)
+    check_config(config)
     mesh = sharding.make_mesh()
     frozen, hashes = recognizers.load(frozen_encoders(config), weights_dir)
     with Checkpoints(workdir) as checkpoints:
