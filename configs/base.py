@@ -28,6 +28,8 @@ def get_config() -> ml_collections.ConfigDict:
     config.data = ml_collections.ConfigDict()
     config.data.dataset = ""  # TFDS name/config; each config below names its own
     config.data.data_dir = ""  # "" is TFDS's own folder (TFDS_DATA_DIR or ~/tensorflow_datasets)
+    config.data.version = ""  # choice: "" is the newest that is prepared; a run keeps its own
+    config.data.fingerprint = ""  # the data set's own replaces it: a hash of what it says it is
     config.data.class_names = EXPRESSIONS  # paper: six labels; the data set's own replace them
     config.data.clip_shape = (32, 64, 64, 3)  # forced: VGAN's video; the data set's own replaces it
     config.data.on_device = False  # choice: True loads the set there once, if it fits (MUG: 0.5 GB)
@@ -81,13 +83,17 @@ def get_config() -> ml_collections.ConfigDict:
     config.eval.dataset = ""  # choice: "" is the set of the training
     config.eval.split = "test"  # paper: subjects never seen in training
     config.eval.batch_size = 16  # choice: does not change a number, only memory
-    config.eval.max_clips = 0  # choice: 0 takes every clip of the split
+    config.eval.max_clips = 0  # choice: 0 takes every clip of the split; else a balanced sample
+    # choice: 0; of all that is drawn in an evaluation: sample, noise, classifier and intervals.
+    # Not the run's own, so that runs of several seeds are judged alike.
+    config.eval.seed = 0
     # paper: PSNR, SSIM, ACD, ACD-I. choice: PSNR and SSIM inside the face mask too, for a black
     # background flatters both; ImaGINator's pooled PSNR; motion, which no still picture has.
     config.eval.metrics = ("psnr", "psnr_face", "psnr_pooled", "ssim", "ssim_face", "motion")
     config.eval.metrics += ("acd", "acd_i")
+    # Every variant is computed; these two say which of them `acd` and `acd_i` stand for.
     config.eval.identity_pairs = "consecutive"  # paper: ACD of neighbouring frames; "all" MoCoGAN's
-    config.eval.identity_distance = "l2"  # choice: the literature's headline; "squared_l2" besides
+    config.eval.identity_distance = "l2"  # choice: the literature's headline; or "squared_l2"
     config.eval.embedder = ml_collections.ConfigDict()
     config.eval.embedder.name = "openface"  # paper: nn4.small2
     config.eval.embedder.features = "embedding"

@@ -23,6 +23,8 @@ MAY_CHANGE = (
 """Fields a resumed run may be given anew: none of them changes what an earlier step computed."""
 _PLACES = ("data.data_dir", "data.on_device")
 """Fields that say where the data lies, not what it is."""
+_OF_THE_SET = ("data.version", "data.fingerprint")
+"""Fields that runs of earlier versions did not keep: whatever their set was, they go on."""
 
 
 def keep_config(
@@ -45,7 +47,7 @@ def keep_config(
             f"{name} is {there.get(name)!r} there and {here.get(name)!r} here"
             for name in sorted(there.keys() | here.keys())
             if there.get(name) != here.get(name) and name.split(".")[0] not in MAY_CHANGE
-            if name not in _PLACES
+            if name not in _PLACES and (there.get(name) or name not in _OF_THE_SET)
         ]
         if other:
             raise UserError(
