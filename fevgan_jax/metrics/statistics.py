@@ -9,10 +9,12 @@ import dataclasses
 import functools
 import math
 from collections.abc import Callable, Sequence
+from statistics import NormalDist
 
 import numpy as np
 
 RESAMPLES = 2000
+SET_RESAMPLES = 200
 LEVEL = 0.95
 
 Statistic = Callable[[np.ndarray], np.ndarray]
@@ -156,14 +158,46 @@ def interval(
     """
     if subjects < 2:
         return math.nan, math.nan
-    values = statistic(_draws(subjects, seed, resamples))
+    values = statistic(draws(subjects, seed, resamples))
     tail = 50.0 * (1.0 - level)
     low, high = np.percentile(values, [tail, 100.0 - tail])
     return float(low), float(high)
 
 
+def of_set(
+    statistic: Callable[[np.ndarray], float],
+    subjects: Sequence[str],
+    *,
+    seed: int = 0,
+    resamples: int = SET_RESAMPLES,
+    level: float = LEVEL,
+) -> Estimate:
+    """A statistic that is no mean, with an interval over subjects.
+
+    A distance between distributions is larger in a resample, which repeats clips, than in the
+    sample itself, so that a percentile interval may not hold the estimate. The interval is the
+    estimate plus and minus the resamples' standard deviation times the normal quantile.
+
+    Args:
+      statistic: of weights `[N]`, how often each clip counts.
+      subjects: `[N]`, whose clip it is.
+      seed: of the resampling.
+      resamples: how many are drawn, each for one call of `statistic`.
+      level: of the interval.
+    """
+    people, owner = np.unique(np.asarray(subjects), return_inverse=True)
+    center = statistic(np.ones(len(owner)))
+    low = high = math.nan
+    if len(people) > 1:
+        weights = draws(len(people), seed, resamples)[:, owner]
+        quantile = NormalDist().inv_cdf(0.5 + level / 2)
+        reach = quantile * float(np.std([statistic(row) for row in weights], ddof=1))
+        low, high = center - reach, center + reach
+    return Estimate(center, low, high, len(owner), len(people))
+
+
 @functools.lru_cache(maxsize=16)
-def _draws(subjects: int, seed: int, resamples: int) -> np.ndarray:
+def draws(subjects: int, seed: int, resamples: int) -> np.ndarray:
     """How often each subject is drawn in each resample `[R, S]`."""
     random = np.random.default_rng(seed)
     return random.multinomial(subjects, np.full(subjects, 1.0 / subjects), resamples)

@@ -25,7 +25,7 @@ def test_the_interval_of_two_subjects_is_its_closed_form():
 
 
 def test_resamples_equal_a_loop_over_drawn_subjects():
-    weights = statistics._draws(3, 0, 50)
+    weights = statistics.draws(3, 0, 50)
     by_subject = {name: VALUES[np.array(NAMES) == name] for name in "abc"}
     means = []
     for row in weights:
