@@ -49,7 +49,9 @@ def train(
     mesh = sharding.make_mesh()
     sharding.check_batch_size(config.batch_size, mesh, config.microbatches)
     data = config.data
-    source = pipeline.open_source(data.data_dir, data.dataset, "train", data.frames)
+    source = pipeline.open_source(
+        data.data_dir, data.dataset, "train", data.frames, data.get("version", "")
+    )
     family = describe_data(config, source)
     check_clips(config)
     changes = find_changes(config, workdir)
@@ -149,6 +151,7 @@ def describe_data(config: ml_collections.ConfigDict, source: pipeline.Source) ->
     """Writes into the config what the data set says of itself, and builds the family for it."""
     data = config.data
     data.class_names = source.class_names or data.class_names
+    data.version, data.fingerprint = source.version, source.fingerprint
     family = build_family(config)
     source.check_features(family.features)
     example = source.read(0, family.features)

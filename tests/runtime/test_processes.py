@@ -9,7 +9,8 @@ import types
 import jax
 import pytest
 
-from fevgan_jax.evaluate import evaluate
+from fevgan_jax.evaluation import results
+from fevgan_jax.evaluation.evaluate import evaluate
 from fevgan_jax.runtime import processes
 from fevgan_jax.runtime.errors import UserError
 from fevgan_jax.training.loop import train
@@ -61,12 +62,13 @@ def test_a_run_resumes_on_other_numbers_of_processes_and_survives_the_loss_of_on
     for own, expected in zip(lines(workdir), lines(alone), strict=True):
         assert own == pytest.approx(expected, rel=1e-5 if own["step"] == 1 else 1e-3)
 
-    result = json.loads((workdir / "eval" / "tiny_clips_demo.json").read_text())
+    result = results.latest(workdir, "tiny_clips/demo", "test").summary
     expected = evaluate(alone)
     assert result["clips"] == expected["clips"] == 10
     for row, groups in expected["rows"].items():
-        for group, values in groups.items():
-            assert result["rows"][row][group] == pytest.approx(values, rel=1e-4)
+        for group, metrics in groups.items():
+            for name, values in metrics.items():
+                assert result["rows"][row][group][name] == pytest.approx(values, rel=1e-4)
 
 
 def test_unnamed_processes_are_told_which_flags_to_give(monkeypatch):
