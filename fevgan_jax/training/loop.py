@@ -41,7 +41,7 @@ def train(
     Raises:
       UserError: the data, a frozen net or the batch size does not fit, or the workdir holds
         another experiment or a broken checkpoint.
-      FloatingPointError: a loss was not finite; names the step.
+      FloatingPointError: a loss or what a step made of the state was not finite; names the step.
       Preempted: SIGTERM came, and the state is saved.
     """
     mesh = sharding.make_mesh()
@@ -65,14 +65,16 @@ def train(
         ThreadPoolExecutor(1) as beside,
     ):
         if checkpoints.latest_step is None:
-            start = 0
+            start = last_line = 0
         else:
             state = trained.restore(checkpoints, config, family, hashes, mesh)
             start = int(state.step)
             logging.info("Resuming after step %d.", start)
             if start >= config.num_steps:
                 return state
-        summaries.cut_back(start)
+            # Where averages go on, the line of this step was the last one of a shorter run.
+            last_line = start - int(any(leaf.any() for leaf in jax.tree.leaves(state.metrics)))
+        summaries.cut_back(last_line)
         photos = encode_photos(family, frozen, source) if encode_once else {}
         rows = config.batch_size * config.rule.critic_steps
         shapes = pipeline.batch_shapes(source, family.features, rows, photos)
@@ -112,13 +114,15 @@ def train(
                     summaries.hparams(plain(config), overview)
             progress(step)
             last = step == config.num_steps
-            if step % config.log_every == 0 or last:
+            line_is_due = step % config.log_every == 0
+            if line_is_due or last:
                 _stop_on_nan(state)
                 values = state.metrics.compute()
                 summaries.scalars(step, {name: float(value) for name, value in values.items()})
                 pace = (step - logged) / (time.perf_counter() - clock)
                 summaries.timings(step, {"steps_per_second": pace})
                 logged, clock = step, time.perf_counter()
+            if line_is_due:
                 # Anew each time: the step takes the buffers of the state it is given.
                 state = state.replace(metrics=no_metrics())
             if step % config.sample_every == 0 or last:
@@ -159,8 +163,9 @@ def _stop_on_nan(state: TrainState) -> None:
     failed = int(state.failed_step)
     if failed >= 0:
         raise FloatingPointError(
-            f"a loss was not finite at step {failed}: nothing after the last checkpoint is kept; "
-            "lower the learning rate or a loss weight, or look for broken clips."
+            f"a loss or a weight was not finite at step {failed}: nothing after the last "
+            "checkpoint is kept; lower the learning rate or a loss weight, or look for broken "
+            "clips."
         )
 
 
