@@ -21,7 +21,7 @@ MAY_CHANGE = (
     "eval",
 )
 """Fields a resumed run may be given anew: none of them changes what an earlier step computed."""
-_PLACES = ("data.data_dir", "data.on_device")
+_PLACES = ("data.data_dir", "data.on_device", "data.cache_gib")
 """Fields that say where the data lies, not what it is."""
 
 

@@ -11,6 +11,7 @@ from clu import parameter_overview
 
 from fevgan_jax import recognizers
 from fevgan_jax.data import pipeline
+from fevgan_jax.run import lock
 from fevgan_jax.run.checkpoint import Checkpoints
 from fevgan_jax.run.summaries import Summaries
 from fevgan_jax.run.timetable import Timetable
@@ -40,7 +41,7 @@ def train(
 
     Raises:
       UserError: the data, a frozen net or the batch size does not fit, or the workdir holds
-        another experiment or a broken checkpoint.
+        another experiment or a broken checkpoint, or is in training.
       FloatingPointError: a loss or what a step made of the state was not finite; names the step.
       Preempted: SIGTERM came, and the state is saved.
     """
@@ -59,6 +60,7 @@ def train(
     encode_once = config.encode_once and family.encoder
 
     with (
+        lock.hold(workdir, is_holder=processes.is_main()),
         Checkpoints(workdir) as checkpoints,
         Summaries(workdir, is_writer=processes.is_main()) as summaries,
         processes.Preemption() as preemption,
@@ -95,6 +97,7 @@ def train(
             mesh=mesh,
             rows_by_clip=photos,
             keep_on_device=data.on_device,
+            cache_gib=data.cache_gib,
         )
         train_step = lowered.compile()
         processes.return_freed_memory()
@@ -141,6 +144,9 @@ def train(
 def describe_data(config: ml_collections.ConfigDict, source: pipeline.Source) -> Family:
     """Writes into the config what the data set says of itself, and builds the family for it."""
     data = config.data
+    if data.data_dir:
+        # The workdir must lead to the data from every folder.
+        data.data_dir = str(pipeline.data_root(data.data_dir).absolute())
     data.class_names = source.class_names or data.class_names
     family = build_family(config)
     source.check_features(family.features)
