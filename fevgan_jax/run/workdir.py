@@ -32,10 +32,11 @@ MAY_CHANGE = (
     "num_samples",
     "data.data_dir",
     "data.on_device",
+    "data.cache_gib",
     "eval.*",
 )
-"""Fields that may change when a run is resumed: not the model, the kind of its optimizers or what an
-earlier step computed."""
+"""Fields that may change when a run is resumed: not the model, the kind of its optimizers or what
+an earlier step computed."""
 _OF_THE_SET = ("data.version", "data.fingerprint")
 """Fields that are empty in runs of earlier versions, which did not record their data set's."""
 

@@ -21,7 +21,7 @@ from fevgan_jax.run.workdir import to_json
 from fevgan_jax.runtime.errors import UserError
 from fevgan_jax.training import trained
 from fevgan_jax.training.gradients import floats_as
-from fevgan_jax.training.state import TrainState, Weights
+from fevgan_jax.training.state import TrainState, Weights, not_finite
 
 ASSETS = pathlib.Path(__file__).parents[1] / "assets"
 
@@ -59,7 +59,7 @@ def start_from(config: ml_collections.ConfigDict, state: TrainState) -> TrainSta
     taken. The optimizers' states are initialised.
 
     Raises:
-      UserError: there are no such weights or parts, or they are of another model.
+      UserError: there are no such weights or parts, or they are of another model or not finite.
     """
     folder = ASSETS / config.initial_weights  # an absolute path replaces ASSETS
     if not (folder / "weights.msgpack").is_file():
@@ -114,6 +114,11 @@ def _read(folder: pathlib.Path) -> dict[str, dict[str, Any]]:
         averages = variables.pop("statistics", None)
         if averages:
             variables["batch_stats"] = averages
+    if name := not_finite(stored):
+        raise UserError(
+            f"{name} is not finite in the released weights {folder}: export them from a run whose "
+            "checkpoint is whole."
+        )
     return jax.tree.map(np.asarray, floats_as(np.float32, stored))
 
 

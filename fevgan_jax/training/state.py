@@ -7,12 +7,16 @@ import flax
 import jax
 import jax.numpy as jnp
 import ml_collections
+import numpy as np
 from clu import metrics as clu_metrics
 
 from fevgan_jax import recognizers
 from fevgan_jax.runtime.errors import UserError
 from fevgan_jax.training.family import Batch, Family
 from fevgan_jax.training.optimizers import make_optimizer
+
+NETWORKS = ("generator", "discriminator", "average")
+"""The fields of a state that hold a network's weights."""
 
 
 @flax.struct.dataclass
@@ -53,7 +57,8 @@ class TrainState:
       average: the generator's moving averages, or None.
       metrics: running averages since the last line of metrics, so that a resumed run writes the
         same line as an uninterrupted one.
-      failed_step: the first step whose losses were not finite, or -1.
+      failed_step: the first step whose losses, weights, statistics or optimizer states were not
+        finite, or -1.
     """
 
     step: jax.Array
@@ -68,6 +73,21 @@ class TrainState:
     def sampler(self) -> Weights:
         """The generator's weights to sample with: the moving averages where they are kept."""
         return self.average or self.generator
+
+
+def is_finite(*trees: Any) -> jax.Array:
+    """Whether all floating-point numbers of some trees are finite; pure, so it can be jitted."""
+    leaves = [leaf for leaf in jax.tree.leaves(trees) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+    return jnp.stack([jnp.isfinite(leaf).all() for leaf in leaves]).all()
+
+
+def not_finite(tree: Any) -> str | None:
+    """Names the first leaf of a tree that holds a number that is not finite, on the host."""
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        floating = jnp.issubdtype(leaf.dtype, jnp.floating)
+        if floating and not np.isfinite(np.asarray(leaf, np.float32)).all():
+            return jax.tree_util.keystr(path, simple=True, separator=".")
+    return None
 
 
 def batch_shapes(config: ml_collections.ConfigDict, family: Family, rows: int) -> Batch:

@@ -13,7 +13,7 @@ from fevgan_jax.convolutions import native, operations
 from fevgan_jax.training import microbatches
 from fevgan_jax.training.family import Batch, Family
 from fevgan_jax.training.gradients import floats_as, logged_names, make_gradients, prepare
-from fevgan_jax.training.state import Player, TrainState, Weights, player_optimizer
+from fevgan_jax.training.state import Player, TrainState, Weights, is_finite, player_optimizer
 
 Values = dict[str, jax.Array]
 Rule = Callable[[TrainState, dict[str, Any], Batch, jax.Array], tuple[TrainState, Values]]
@@ -37,10 +37,13 @@ def make_train_step(
         frozen = floats_as(jnp.dtype(config.compute_dtype), frozen)
         new, values = rule(state, frozen, batch, key)
         total = sum(values.get(f"{player}_loss", 0.0) for player in ("generator", "discriminator"))
-        failed = (state.failed_step < 0) & ~jnp.isfinite(total)
+        average = _average(config.ema_decay, state, new.generator)
+        # A finite loss may still make an update that is not.
+        whole = is_finite(total, new.generator, new.discriminator, average)
+        failed = (state.failed_step < 0) & ~whole
         return new.replace(
             step=state.step + 1,
-            average=_average(config.ema_decay, state, new.generator),
+            average=average,
             metrics=state.metrics.merge(metrics.single_from_model_output(**values)),
             failed_step=jnp.where(failed, state.step + 1, state.failed_step),
         )
