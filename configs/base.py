@@ -93,8 +93,8 @@ def get_config() -> ml_collections.ConfigDict:
     config.eval.split = "test"  # paper: subjects not in the training split
     config.eval.batch_size = 16  # choice: changes memory, not results
     config.eval.max_clips = 0  # choice: 0 takes every clip of the split; else a balanced sample
-    # choice: seed of the sample, the noise, the classifier and the intervals; not the run's, so that
-    # runs of several seeds are evaluated alike
+    # choice: seed of the sample, the noise, the classifier and the intervals; not that of the run,
+    # so that runs of several seeds are evaluated alike
     config.eval.seed = 0
     # paper: PSNR, SSIM, ACD, ACD-I. choice: PSNR and SSIM inside the face mask too, because a black
     # background raises both; ImaGINator's pooled PSNR; motion, which is 0 for a still picture.
