@@ -12,7 +12,9 @@ import skimage.data
 from absl import flags
 
 from fevgan_jax import EXPRESSIONS
-from fevgan_jax.evaluate import evaluate, table
+from fevgan_jax.evaluation import results
+from fevgan_jax.evaluation.evaluate import evaluate
+from fevgan_jax.evaluation.report import table
 from fevgan_jax.generate import generate, write_outputs
 from fevgan_jax.prepare import prepare
 from fevgan_jax.run import media
@@ -42,7 +44,7 @@ def demo(config: ml_collections.ConfigDict, output: pathlib.Path) -> list[pathli
     workdir = output / "workdir"
     train(config, workdir)
     print(table(evaluate(workdir)))
-    made = [workdir / "eval" / f"{config.data.dataset.replace('/', '_')}.png"]
+    made = [results.latest(workdir).sheet]
     for name, picture in {
         "rendered_head": render_subject(UNSEEN_HEAD, EXPRESSIONS[0])["video"][0],
         "photograph": skimage.data.astronaut(),

@@ -76,6 +76,8 @@ class Summaries:
             open(self.metrics_path, "a", encoding="utf-8") as file,
         ):
             file.write(json.dumps(line) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
 
     def timings(self, step: int, values: Mapping[str, float]) -> None:
         """Writes numbers that differ from run to run, to TensorBoard alone."""

@@ -22,6 +22,9 @@ _ADDED: dict[int, dict[str, Any]] = {
         "freeze": (),
         "encode_once": False,
         "data.on_device": False,
+        "data.cache_gib": 2.0,
+        "data.version": "",
+        "data.fingerprint": "",
         "data.shapes": {},
         "data.window": 0,
         "data.frames": (),
@@ -32,6 +35,7 @@ _ADDED: dict[int, dict[str, Any]] = {
         "checkpoint_minutes": 0.0,
         "eval.dataset": "",
         "eval.classifier_steps": 0,
+        "eval.seed": 0,
     }
 }
 """By version, the fields it added."""

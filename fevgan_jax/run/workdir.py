@@ -32,10 +32,13 @@ MAY_CHANGE = (
     "num_samples",
     "data.data_dir",
     "data.on_device",
+    "data.cache_gib",
     "eval.*",
 )
-"""Fields that a resumed run may be given otherwise: the model, the kind of its optimizers and what
-an earlier step computed stay."""
+"""Fields that may change when a run is resumed: not the model, the kind of its optimizers or what
+an earlier step computed."""
+_OF_THE_SET = ("data.version", "data.fingerprint")
+"""Fields that are empty in runs of earlier versions, which did not record their data set's."""
 
 
 def find_changes(
@@ -116,7 +119,7 @@ def read_config(workdir: str | os.PathLike) -> ml_collections.ConfigDict:
         config = json.loads(path.read_text())
     except FileNotFoundError as error:
         raise UserError(
-            f"{workdir} is no workdir (it has no config.json): train one with "
+            f"{workdir} is not a workdir (it has no config.json): train one with "
             f"`python -m fevgan_jax.main --config=... --workdir={workdir}`."
         ) from error
     except json.JSONDecodeError as error:
@@ -152,6 +155,8 @@ def _is_allowed(change: dict[str, Any]) -> bool:
         return False  # a schedule counts its steps in the optimizer's state, a number does not
     if _matches(name, _WEIGHTS) and None in (was, becomes):
         return False  # a term that comes or goes
+    if name in _OF_THE_SET and not was:
+        return True
     return _matches(name, MAY_CHANGE)
 
 

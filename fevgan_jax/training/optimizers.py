@@ -18,12 +18,12 @@ def make_optimizer(
 
     Args:
       config: `name`, "muon" or an optax optimizer, and that function's arguments: Adam 2e-4,
-        b1 0.5 in the base config (choice: VGAN's). `learning_rate` is a number, or an optax
-        schedule in the same form: its `name` and its arguments. Two fields more serve every
-        optimizer: `l2` adds so much of the parameters to the gradient, and `clip_norm` shortens
-        gradients whose norm over all parameters is larger.
-      frozen: tree of the parameters that is True where they stay as they are and get no state;
-        None where all are trained.
+        b1 0.5 in the base config (choice: VGAN's). `learning_rate` is a number or an optax
+        schedule in the same form: its `name` and its arguments. Two more
+        fields apply to every optimizer: `l2` times the parameters is added to the gradient, and
+        `clip_norm` is the largest norm of the gradient over all parameters.
+      frozen: tree of the parameters that is True for those that are not updated and get no
+        optimizer state; None when all are trained.
     """
     arguments = config.to_dict()
     if isinstance(arguments["learning_rate"], dict):
@@ -43,8 +43,8 @@ def make_optimizer(
 def make_schedule(config: Mapping[str, Any]) -> optax.Schedule:
     """Builds a schedule of the step from its optax `name` and that function's arguments.
 
-    An argument that is such a section itself, or a list of them as `join_schedules` takes, is
-    built first.
+    An argument that is such a section itself, or a list of them (for `join_schedules`), is built
+    first.
     """
 
     def build(argument: Any) -> Any:
