@@ -243,3 +243,12 @@ def test_an_evaluation_that_is_killed_leaves_no_summary(tiny_run, monkeypatch):
     monkeypatch.undo()
     summary = evaluated(tiny_run, metrics=("ssim", "psnr_pooled"))
     assert results.latest(workdir, protocol=summary["protocol_hash"]).path.stem == left.stem
+
+
+def test_a_metric_may_need_a_net_of_its_own(tiny_run):
+    summary = evaluated(tiny_run, metrics=("lpips", "jitter"))
+    assert mean(summary, "real", "lpips") == pytest.approx(0.0, abs=1e-6)
+    assert mean(summary, "copy-input", "lpips") == pytest.approx(0.0, abs=1e-6)  # clips stand still
+    assert mean(summary, "model", "lpips") > 0.01
+    assert summary["rows"]["model"]["overall"]["jitter"]["clips"] == 0
+    assert "sha256 2ecbe4ce01168921" in summary["protocol"]["lpips"]

@@ -11,6 +11,7 @@ import tqdm
 from fevgan_jax import recognizers
 from fevgan_jax.data import pipeline
 from fevgan_jax.evaluation import protocol, results, sample
+from fevgan_jax.evaluation.clip_metrics import NETS
 from fevgan_jax.evaluation.measure import measure
 from fevgan_jax.evaluation.recognition import train_classifier
 from fevgan_jax.evaluation.summary import OVERALL, summarise
@@ -47,8 +48,7 @@ def evaluate(
     config.data.data_dir = config.data.data_dir if data_dir is None else data_dir
     split = split or settings.split
     source = open_evaluated(config, split)
-    embedder = [settings.embedder] if "embeddings" in metrics.needs else []
-    frozen, hashes = recognizers.load(embedder, weights_dir)
+    frozen, hashes = _load_nets(metrics, settings, weights_dir)
     frozen = jax.device_put(frozen, sharding.replicated(model.mesh))
     read = train_classifier(config, model.family) if "read" in metrics.needs else None
 
@@ -94,6 +94,17 @@ def evaluate(
         with Summaries(workdir) as summaries:
             summaries.evaluation(summary["step"], _scalars(summary))
     return summary
+
+
+def _load_nets(
+    metrics: protocol.Asked, settings: ml_collections.ConfigDict, weights_dir: str | None
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Parameters and sha256 of the frozen nets that measure, both by name."""
+    embedder = [settings.embedder] if "embeddings" in metrics.needs else []
+    frozen, hashes = recognizers.load(embedder, weights_dir)
+    for name in sorted(metrics.needs & NETS.keys()):
+        frozen[name], hashes[name] = NETS[name](weights_dir)
+    return frozen, hashes
 
 
 def _frames(data: ml_collections.ConfigDict, count: int) -> str:

@@ -143,6 +143,8 @@ def describe(
             f"averaged over positions and brought to unit length; sha256 "
             f"{hashes[embedder.name][:16]}"
         )
+    for name in sorted(metrics.needs & clip_metrics.NETS.keys()):
+        said[name] += f"; sha256 {hashes[name][:16]}"
     if "read" in metrics.needs:
         said["classifier"] = (
             f"trained for {settings.classifier_steps} steps on the real clips of the train split, "
