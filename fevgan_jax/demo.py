@@ -21,6 +21,7 @@ from fevgan_jax.run import media
 from fevgan_jax.run.files import write_atomic
 from fevgan_jax.runtime import cli, config_flag
 from fevgan_jax.tfds_builders.synthetic_faces.clip import render_subject
+from fevgan_jax.training.check import check_config
 from fevgan_jax.training.loop import train
 
 UNSEEN_HEAD = 30_000
@@ -38,6 +39,7 @@ def demo(config: ml_collections.ConfigDict, output: pathlib.Path) -> list[pathli
       The files to look at.
     """
     config.data.data_dir = str(output / "data")
+    check_config(config)
     prepare(config.data.dataset, config.data.data_dir)
     workdir = output / "workdir"
     train(config, workdir)

@@ -5,23 +5,21 @@ import shutil
 import numpy as np
 import tensorflow_datasets as tfds
 
-from fevgan_jax.tfds_builders import features
+from fevgan_jax.tfds_builders import features, local
 
 FRAMES, SIZE = 4, 16
 CLASSES = ("anger", "happiness")
 SUBJECTS = 5
 
 
-class TinyClips(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-    """Every pixel of a clip's video says which clip it is."""
+class TinyClips(local.LocalBuilder, skip_registration=True):
+    """Every pixel of a clip's video identifies the clip."""
 
     VERSION = tfds.core.Version("1.0.0")
     BUILDER_CONFIGS = (tfds.core.BuilderConfig(name="demo"),)
 
     def _info(self):
-        return tfds.core.DatasetInfo(
-            builder=self, features=features.of_clips(FRAMES, SIZE, CLASSES)
-        )
+        return self.dataset_info_from_configs(features=features.of_clips(FRAMES, SIZE, CLASSES))
 
     def _split_generators(self, dl_manager):
         return {"train": self._generate_examples(), "test": self._generate_examples()}

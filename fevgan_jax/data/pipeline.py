@@ -17,7 +17,7 @@ import tensorflow_datasets as tfds
 from grain.experimental import ThreadPrefetchIterDataset
 from jax.sharding import Mesh
 
-from fevgan_jax.data import on_device
+from fevgan_jax.data import cache, on_device
 from fevgan_jax.data.clips import TIMED
 from fevgan_jax.runtime import sharding
 from fevgan_jax.runtime.errors import UserError
@@ -176,7 +176,7 @@ def open_source(
       version: which version of the set; "" is the newest that is there.
 
     Raises:
-      UserError: the set is not there, is broken, or has no such split or version.
+      UserError: the set is not there, is broken, or has no such split or frames.
     """
     root = data_root(data_dir) / dataset
     versions = {
@@ -207,6 +207,13 @@ def open_source(
         ) from error
     if split not in splits:
         raise UserError(f"{folder} has no split {split!r}: it has {', '.join(splits)}.")
+    features = source._builder.info.features
+    length = min((features[name].shape[0] or 0 for name in TIMED if name in features), default=0)
+    if any(not -length <= frame < length for frame in source.frames):
+        raise UserError(
+            f"config.data.frames is {source.frames}, and the clips in {folder} have {length} "
+            f"frames: give numbers from 0 to {length - 1}, or () for whole clips."
+        )
     return source
 
 
@@ -219,7 +226,7 @@ def batch_shapes(
     """What `train_batches` gives for these arguments, as shapes."""
     return {
         name: jax.ShapeDtypeStruct((batch_size, *array.shape), array.dtype)
-        for name, array in _read_row(source, features, 0, rows_by_clip).items()
+        for name, array in _joined(source.read(0, features), 0, rows_by_clip).items()
     }
 
 
@@ -234,7 +241,7 @@ def train_batches(
     rows_by_clip: Mapping[str, np.ndarray] | None = None,
     keep_on_device: bool = False,
     prefetch: int = 2,
-    cache_bytes: int = 2**31,
+    cache_gib: float = 2.0,
 ) -> Iterator[dict[str, jax.Array]]:
     """Endless shuffled batches, read ahead; the one of step s is a pure function of `seed` and s.
 
@@ -252,8 +259,7 @@ def train_batches(
       keep_on_device: load the whole set to the devices once, see `on_device`; the batches are the
         same, and the two arguments below are not used.
       prefetch: batches held ready, on the host and again on the devices.
-      cache_bytes: a set that is no larger once decoded stays in memory, so that each clip is
-        decoded once; the papers' sets fit. A larger one is decoded anew every time.
+      cache_gib: how much of the set each host keeps decoded, see `cache`.
 
     Yields:
       The features, and what `rows_by_clip` adds, as global arrays `[B, ...]` sharded along `data`.
@@ -261,27 +267,27 @@ def train_batches(
     rows = sharding.local_rows(batch_size, mesh)
     shuffled = grain.MapDataset.range(len(source)).seed(seed).shuffle().repeat()
 
-    def read(index: int) -> dict[str, np.ndarray]:
-        return _read_row(source, features, index, rows_by_clip)
+    def decode(index: int) -> dict[str, np.ndarray]:
+        return source.read(index, features)
 
     def number_of(step: int, row: int) -> int:
         return shuffled[step * batch_size + row]
 
     if keep_on_device:
         return on_device.batches(
-            read,
+            lambda index: _joined(decode(index), index, rows_by_clip),
             len(source),
             lambda step: [number_of(step, row) for row in range(batch_size)],
             start_step=start_step,
             mesh=mesh,
         )
 
-    if len(source) * sum(array.nbytes for array in read(0).values()) <= cache_bytes:
-        read = functools.cache(read)
+    decoded = cache.DecodedClips(decode, len(source), cache_gib * 2**30)
 
     def clip(position: int) -> dict[str, np.ndarray]:
         step, row = divmod(position, len(rows))
-        return read(number_of(step, rows[row]))
+        index = number_of(step, rows[row])
+        return _joined(decoded(index), index, rows_by_clip)
 
     # Batches are made before the data set becomes an iterator: each is then one element, and their
     # order does not depend on how many threads read.
@@ -352,14 +358,10 @@ def eval_batches(
         )
 
 
-def _read_row(
-    source: Source,
-    features: tuple[str, ...],
-    index: int,
-    rows_by_clip: Mapping[str, np.ndarray] | None,
+def _joined(
+    clip: dict[str, np.ndarray], index: int, rows_by_clip: Mapping[str, np.ndarray] | None
 ) -> dict[str, np.ndarray]:
-    joined = {name: rows[index] for name, rows in (rows_by_clip or {}).items()}
-    return source.read(index, features) | joined
+    return clip | {name: rows[index] for name, rows in (rows_by_clip or {}).items()}
 
 
 def _first_line(error: Exception) -> str:

@@ -9,28 +9,28 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from fevgan_jax.faces import crop, detect
 from fevgan_jax.runtime.errors import UserError
 
-# Enough for a crop of 64 or 128 pixels, and the search takes a tenth of a second.
+# Enough for a crop of 64 or 128 pixels; detection takes a tenth of a second.
 _LONGEST_SIDE = 1024
 
 
 def read(path: str | os.PathLike, reduction: int = 1) -> np.ndarray:
-    """Reads a picture of any common kind: grey, 16 bit, palette, transparent, turned or animated.
+    """Reads a picture of any common kind: grey, 16 bit, palette, transparent, rotated or animated.
 
     Args:
-      path: The file. Transparent parts become black; of an animation the first frame is taken;
-        a camera's note on which way is up is obeyed.
-      reduction: 1, 2, 4 or 8, by which the sides are divided. A JPEG's decoder does it itself,
-        which spares most of its work.
+      path: The file. Transparent parts become black; an animation's first frame is taken; the EXIF
+        orientation is applied.
+      reduction: 1, 2, 4 or 8, by which the sides are divided. JPEG's decoder reduces as it
+        decodes, which saves most of its time.
 
     Returns:
       uint8 `[H, W, 3]` RGB.
 
     Raises:
-      UserError: The file is missing, no picture, broken, or beyond any photo's size.
+      UserError: The file is missing, not a picture, damaged, or has too many pixels.
     """
     try:
         with warnings.catch_warnings():
-            # Below Pillow's hard limit a large photo is welcome.
+            # Photos between Pillow's warning and its hard limit are accepted.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(path) as image:
                 drafted = image.draft(None, (image.width // reduction, image.height // reduction))
@@ -44,15 +44,17 @@ def read(path: str | os.PathLike, reduction: int = 1) -> np.ndarray:
     except Image.DecompressionBombError as error:
         raise UserError(f"{path} has too many pixels for a photo; give a smaller one.") from error
     except UnidentifiedImageError as error:
-        raise UserError(f"{path} is no picture; give a JPEG or PNG photo.") from error
-    # Pillow's readers raise these and others on files that are cut off or spoiled.
+        raise UserError(f"{path} is not a picture; give a JPEG or PNG photo.") from error
+    # Pillow's readers raise these and others on truncated or damaged files.
     except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise UserError(f"{path} cannot be read ({error}); save it anew as JPEG or PNG.") from error
+        raise UserError(
+            f"{path} cannot be read ({error}); save it again as JPEG or PNG."
+        ) from error
 
 
 def _to_rgb(image: Image.Image) -> np.ndarray:
     if image.mode.startswith("I"):
-        # 16-bit grey; Pillow's own conversion would clip it at 255.
+        # 16-bit grey, which Pillow's own conversion would clip at 255.
         grey = (np.asarray(image, np.uint32) >> 8).clip(0, 255).astype(np.uint8)
         return np.repeat(grey[..., None], 3, axis=-1)
     if image.has_transparency_data:
@@ -65,8 +67,8 @@ def prepare_photo(path: str | os.PathLike, image_size: int = 64) -> np.ndarray:
     """Finds the one face in a photo and crops it as the training clips are cropped.
 
     Args:
-      path: The photo. One that is `image_size` x `image_size` already is taken for a finished crop
-        and comes back as it is; dlib is not needed then.
+      path: The photo. One of `image_size` x `image_size` pixels is taken for a finished crop and
+        returned unchanged; this needs no dlib.
       image_size: Side of the crop.
 
     Returns:

@@ -12,7 +12,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
       known: what could have been given.
     """
     known = sorted(known)
-    near = difflib.get_close_matches(name, known, n=1)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     if near:
         return f"did you mean {near[0]!r}?"
     return f"it is one of {', '.join(known)}." if known else "there is none."

@@ -153,17 +153,18 @@ def test_processes_join_to_the_same_batch(source, monkeypatch):
     assert [first + second for first, second in zip(*parts, strict=True)] == whole
 
 
-def test_a_small_set_is_decoded_once(source, monkeypatch):
-    read, original = [], pipeline._read_row
+def test_a_set_that_fits_is_decoded_once(source, monkeypatch):
+    read, original = [], pipeline.Source.read
     monkeypatch.setattr(
-        pipeline,
-        "_read_row",
-        lambda source, index, *rows: read.append(index) or original(source, index, *rows),
+        pipeline.Source,
+        "read",
+        lambda source, index, features: read.append(index) or original(source, index, features),
     )
-    kept = _numbers(_batches(source, 6, cache_bytes=10**9))
+    kept = _batches(source, 6, cache_gib=1.0)
     assert len(read) <= 2 * CLIPS
     read.clear()
-    assert _numbers(_batches(source, 6, cache_bytes=0)) == kept
+    for batch, expected in zip(_batches(source, 6, cache_gib=0.0), kept, strict=True):
+        jax.tree.map(np.testing.assert_array_equal, batch, expected)
     assert len(read) >= 6 * 8
 
 

@@ -38,7 +38,7 @@ def difference(first, second):
 
 
 def layout_in_pixels(size):
-    """A face `[68, 2]` whose parts all lie where the layout wants them."""
+    """A face `[68, 2]` whose parts are all at their positions in the layout."""
     points = np.zeros((68, 2))
     for name, place in crop.LAYOUT.items():
         points[list(crop._LANDMARKS[name])] = np.array(place) * size

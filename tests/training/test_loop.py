@@ -85,13 +85,14 @@ def test_a_batch_that_does_not_divide_is_refused_before_anything_is_written(run,
     assert not os.path.exists(tmp_path / "new")
 
 
-def test_a_run_stops_with_the_name_of_the_step_that_failed(run, tmp_path):
+def test_an_infinite_update_stops_the_run_at_its_step_and_is_not_saved(run, tmp_path):
     config = run[0].copy_and_resolve_references()
     config.generator_optimizer.learning_rate = float("inf")
-    config.num_steps, config.log_every = 4, 4
-    with pytest.raises(FloatingPointError, match="at step 2"):
+    config.num_steps, config.log_every, config.checkpoint_every = 4, 4, 1
+    with pytest.raises(FloatingPointError, match="at step 1:"):
         training.train(config, tmp_path)
     assert not lines(tmp_path)
+    assert not (tmp_path / "checkpoints").exists()
 
 
 def test_a_run_without_a_checkpoint_says_so(run, tmp_path):

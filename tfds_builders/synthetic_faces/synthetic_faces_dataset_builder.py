@@ -8,7 +8,7 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 import fevgan_jax
-from fevgan_jax.tfds_builders import features, subjects
+from fevgan_jax.tfds_builders import features, local, subjects
 from fevgan_jax.tfds_builders.synthetic_faces import clip, parallel
 
 
@@ -31,7 +31,7 @@ class SyntheticFacesConfig(tfds.core.BuilderConfig):
     frames: tuple[int, ...] = tuple(range(clip.NUM_FRAMES))
 
 
-class Builder(tfds.core.GeneratorBasedBuilder):
+class Builder(local.LocalBuilder):
     """Six clips of each person, one of each expression; no person is in both splits."""
 
     # TFDS would look for README.md under the import name, and a checkout has another path.
