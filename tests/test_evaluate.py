@@ -176,9 +176,9 @@ def test_splits_and_protocols_have_files_of_their_own(tiny_run):
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"metrics": ("psnr", "sim")}, "metrics has 'sim': did you mean 'ssim'?"),
-        ({"identity_distance": "sqared_l2"}, "has 'sqared_l2': did you mean 'squared_l2'?"),
-        ({"identity_pairs": "some"}, "has 'some': it is one of all, consecutive."),
+        ({"metrics": ("psnr", "sim")}, "config.eval.metrics is 'sim': did you mean 'ssim'?"),
+        ({"identity_distance": "sqared_l2"}, "is 'sqared_l2': did you mean 'squared_l2'?"),
+        ({"identity_pairs": "some"}, "is 'some': it is one of all, consecutive."),
         ({"metrics": ("recognised",)}, "--config.eval.classifier_steps=400"),
     ],
 )

@@ -55,8 +55,7 @@ def evaluate(
     chosen = np.arange(len(source))
     if settings.max_clips:
         subjects = [subject for subject, _ in source.names]
-        seed = settings.get("seed", 0)
-        chosen = sample.balanced(source.labels, subjects, settings.max_clips, seed)
+        chosen = sample.balanced(source.labels, subjects, settings.max_clips, settings.seed)
     devices = model.mesh.size
     batches = pipeline.eval_batches(
         source,
@@ -87,7 +86,7 @@ def evaluate(
         "metrics": list(metrics.shown),
         "protocol": said,
         "protocol_hash": protocol.digest(said),
-        **summarise(measured, metrics, config.data.class_names, settings.get("seed", 0)),
+        **summarise(measured, metrics, config.data.class_names, settings.seed),
     }
     if processes.is_main():
         results.write(workdir, summary, measured, config.data.class_names)

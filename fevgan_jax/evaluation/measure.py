@@ -82,7 +82,7 @@ def measure(
     nets = {name: frozen[name] for name in metrics.needs & clip_metrics.NETS.keys()}
     names, parts, strips = [], [], []
     for batch, valid, batch_names in batches:
-        keys = clip_keys(settings.get("seed", 0), [clip for _, clip in batch_names])
+        keys = clip_keys(settings.seed, [clip for _, clip in batch_names])
         shown = model.family.windows(batch)
         real, label = shown["video"], sharding.to_host(batch["label"])
         videos = {"model": model.sample(batch, keys), "copy-input": still(real), "real": real}
