@@ -176,9 +176,9 @@ def test_splits_and_protocols_have_files_of_their_own(tiny_run):
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"metrics": ("psnr", "sim")}, "metrics has 'sim': did you mean 'ssim'?"),
-        ({"identity_distance": "sqared_l2"}, "has 'sqared_l2': did you mean 'squared_l2'?"),
-        ({"identity_pairs": "some"}, "has 'some': it is one of all, consecutive."),
+        ({"metrics": ("psnr", "sim")}, "config.eval.metrics is 'sim': did you mean 'ssim'?"),
+        ({"identity_distance": "sqared_l2"}, "is 'sqared_l2': did you mean 'squared_l2'?"),
+        ({"identity_pairs": "some"}, "is 'some': it is one of all, consecutive."),
         ({"metrics": ("recognised",)}, "--config.eval.classifier_steps=400"),
     ],
 )
@@ -243,3 +243,12 @@ def test_an_evaluation_that_is_killed_leaves_no_summary(tiny_run, monkeypatch):
     monkeypatch.undo()
     summary = evaluated(tiny_run, metrics=("ssim", "psnr_pooled"))
     assert results.latest(workdir, protocol=summary["protocol_hash"]).path.stem == left.stem
+
+
+def test_a_metric_may_need_a_net_of_its_own(tiny_run):
+    summary = evaluated(tiny_run, metrics=("lpips", "jitter"))
+    assert mean(summary, "real", "lpips") == pytest.approx(0.0, abs=1e-6)
+    assert mean(summary, "copy-input", "lpips") == pytest.approx(0.0, abs=1e-6)  # clips stand still
+    assert mean(summary, "model", "lpips") > 0.01
+    assert summary["rows"]["model"]["overall"]["jitter"]["clips"] == 0
+    assert "sha256 2ecbe4ce01168921" in summary["protocol"]["lpips"]

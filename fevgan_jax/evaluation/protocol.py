@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import ml_collections
 
@@ -14,7 +14,7 @@ from fevgan_jax.evaluation.clip_metrics import CLIP_METRICS, DISTANCES, HEADLINE
 from fevgan_jax.evaluation.set_metrics import SET_METRICS, SetMetric
 from fevgan_jax.metrics import statistics
 from fevgan_jax.runtime.errors import UserError
-from fevgan_jax.runtime.names import did_you_mean
+from fevgan_jax.training.kinds import check_choice
 
 METRICS = (*CLIP_METRICS, *HEADLINES, *SET_METRICS)
 """Every name that `config.eval.metrics` may hold."""
@@ -44,14 +44,15 @@ def asked(settings: ml_collections.ConfigDict) -> Asked:
     """Looks up the metrics that `config.eval` asks for.
 
     Raises:
-      UserError: a metric, a variant, the embedder or its features are not known.
+      UserError: a metric or a variant is not known.
     """
     shown = tuple(dict.fromkeys(settings.metrics))
     if settings.classifier_steps:
         shown = tuple(dict.fromkeys((*shown, "recognised")))
-    _check_known("metrics", shown, METRICS)
-    _check_known("identity_pairs", [settings.identity_pairs], PAIRS)
-    _check_known("identity_distance", [settings.identity_distance], DISTANCES)
+    for name in shown:
+        check_choice("a metric of config.eval.metrics", name, METRICS)
+    check_choice("config.eval.identity_pairs", settings.identity_pairs, PAIRS)
+    check_choice("config.eval.identity_distance", settings.identity_distance, DISTANCES)
     clip: dict[str, ClipMetric] = {}
     for name in shown:
         if name in HEADLINES:
@@ -68,12 +69,6 @@ def asked(settings: ml_collections.ConfigDict) -> Asked:
             'config.eval.metrics asks for "recognised", which no classifier reads: set '
             "--config.eval.classifier_steps=400."
         )
-    if "embeddings" in found.needs:
-        embedder = settings.embedder
-        known = recognizers.known()
-        _check_known("embedder.name", [embedder.name], known)
-        layers = recognizers.module(embedder.name).LAYERS
-        _check_known("embedder.features", embedder.features.split("+"), layers)
     return found
 
 
@@ -87,12 +82,6 @@ def _variants(headline: str) -> list[str]:
             for distance in DISTANCES
         )
     )
-
-
-def _check_known(field: str, names: Iterable[str], known: Iterable[str]) -> None:
-    for name in names:
-        if name not in known:
-            raise UserError(f"config.eval.{field} has {name!r}: {did_you_mean(name, known)}")
 
 
 def describe(
@@ -116,7 +105,7 @@ def describe(
       Sentences by metric and by what they share. Two evaluations whose sentences are equal may
       stand in one table.
     """
-    seed = settings.get("seed", 0)
+    seed = settings.seed
     said = {name: metric.protocol for name, metric in (metrics.clip | metrics.sets).items()}
     said["data"], said["frames"] = data, frames
     said["clips"] = (
@@ -143,6 +132,8 @@ def describe(
             f"averaged over positions and brought to unit length; sha256 "
             f"{hashes[embedder.name][:16]}"
         )
+    for name in sorted(metrics.needs & clip_metrics.NETS.keys()):
+        said[name] += f"; sha256 {hashes[name][:16]}"
     if "read" in metrics.needs:
         said["classifier"] = (
             f"trained for {settings.classifier_steps} steps on the real clips of the train split, "

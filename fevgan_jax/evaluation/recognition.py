@@ -36,6 +36,6 @@ def train_classifier(
         np.concatenate(ends),
         np.array(labels),
         num_classes=len(config.data.class_names),
-        seed=config.eval.get("seed", 0),
+        seed=config.eval.seed,
         steps=config.eval.classifier_steps,
     )

@@ -20,12 +20,11 @@ def open_evaluated(config: ml_collections.ConfigDict, split: str) -> pipeline.So
     data = config.data
     dataset = config.eval.dataset or data.dataset
     is_own = dataset == data.dataset
-    version = data.get("version", "") if is_own else ""
+    version = data.version if is_own else ""
     source = pipeline.open_source(data.data_dir, dataset, split, data.frames, version)
-    trained_on = data.get("fingerprint", "")
-    if is_own and trained_on and source.fingerprint != trained_on:
+    if is_own and data.fingerprint not in ("", source.fingerprint):
         raise UserError(
-            f"the run was trained on {dataset} {version} with fingerprint {trained_on}, but "
+            f"the run was trained on {dataset} {version} with fingerprint {data.fingerprint}, but "
             f"{source.builder_dir} has {source.fingerprint}: name the folder of the training's set "
             "with --data_dir, or train on this one."
         )

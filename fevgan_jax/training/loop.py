@@ -51,9 +51,7 @@ def train(
     mesh = sharding.make_mesh()
     sharding.check_batch_size(config.batch_size, mesh, config.microbatches)
     data = config.data
-    source = pipeline.open_source(
-        data.data_dir, data.dataset, "train", data.frames, data.get("version", "")
-    )
+    source = pipeline.open_source(data.data_dir, data.dataset, "train", data.frames, data.version)
     family = describe_data(config, source)
     check_clips(config)
     changes = find_changes(config, workdir)

@@ -42,11 +42,9 @@ def test_one_variant_alone_can_be_asked_for():
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [
-        ({"metrics": ("psnr", "motoin")}, r"metrics has 'motoin': did you mean 'motion'\?"),
-        ({"identity_pairs": "consecutiv"}, "identity_pairs has 'consecutiv': did you mean 'cons"),
-        ({"identity_distance": "L2"}, "identity_distance has 'L2': "),
-        ({"embedder": {"name": "openfac"}}, "embedder.name has 'openfac': did you mean 'openface'"),
-        ({"embedder": {"features": "embeding"}}, "has 'embeding': did you mean 'embedding'"),
+        ({"metrics": ("psnr", "motoin")}, r"eval\.metrics is 'motoin': did you mean 'motion'\?"),
+        ({"identity_pairs": "consecutiv"}, "identity_pairs is 'consecutiv': did you mean 'cons"),
+        ({"identity_distance": "L2"}, "identity_distance is 'L2': "),
         ({"metrics": ("psnr", "recognised")}, "set --config.eval.classifier_steps=400"),
     ],
 )
