@@ -142,6 +142,8 @@ def compare(config: ml_collections.ConfigDict, batch_size: int, num_steps: int) 
         "torch": functools.partial(Torch, config, batch_size),
         "matrix_product": MatrixProduct,
     }
+    # They share one accelerator: none may take most of its memory at its start.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     pipes, milliseconds = {}, {name: [] for name in sides}
     for name, side in sides.items():
         pipes[name], theirs = spawn.Pipe()

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import ml_collections
+import numpy as np
 from absl import logging
 from clu import parameter_overview
 
@@ -75,7 +76,8 @@ def train(
             if start >= config.num_steps:
                 return state
             # Where averages go on, the line of this step was the last one of a shorter run.
-            last_line = start - int(any(leaf.any() for leaf in jax.tree.leaves(state.metrics)))
+            same = jax.tree.map(np.array_equal, state.metrics, no_metrics())
+            last_line = start if all(jax.tree.leaves(same)) else start - 1
         summaries.cut_back(last_line)
         photos = encode_photos(family, frozen, source) if encode_once else {}
         rows = config.batch_size * config.rule.critic_steps
