@@ -76,8 +76,8 @@ def train(
             if start >= config.num_steps:
                 return state
             # Where averages go on, the line of this step was the last one of a shorter run.
-            same = jax.tree.map(np.array_equal, state.metrics, no_metrics())
-            last_line = start if all(jax.tree.leaves(same)) else start - 1
+            averages, none = jax.tree.leaves(state.metrics), jax.tree.leaves(no_metrics())
+            last_line = start if all(map(np.array_equal, averages, none)) else start - 1
         summaries.cut_back(last_line)
         photos = encode_photos(family, frozen, source) if encode_once else {}
         rows = config.batch_size * config.rule.critic_steps
