@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import ml_collections
+import numpy as np
 from absl import logging
 from clu import parameter_overview
 
@@ -80,7 +81,8 @@ def train(
                 _claim(config, workdir, changes, start)
                 return state
             # Averages that are not empty: the line of this step was the last of a shorter run.
-            last_line = start - int(any(leaf.any() for leaf in jax.tree.leaves(state.metrics)))
+            averages, none = jax.tree.leaves(state.metrics), jax.tree.leaves(no_metrics())
+            last_line = start if all(map(np.array_equal, averages, none)) else start - 1
         photos = encode_photos(family, frozen, source) if encode_once else {}
         rows = config.batch_size * config.rule.critic_steps
         shapes = pipeline.batch_shapes(source, family.features, rows, photos)
