@@ -17,7 +17,7 @@ from fevgan_jax.models import compositing, pair_losses
 from fevgan_jax.models.layers import Conv
 from fevgan_jax.models.pair_augmentation import augment as augment
 
-FEATURES = ("photo", "picture", "flow", "visible", "hidden", "units", "shown", "path")
+FEATURES = ("photo", "picture", "flow", "visible", "mask", "units", "shown", "path")
 GENERATOR_LOSSES = pair_losses.GENERATOR_LOSSES
 
 NUM_FRAMES = 32
@@ -195,14 +195,20 @@ def condition(batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
     """What both modules are given: a pair's own target, or what its label stands for.
 
     Args:
-      batch: `photo` `[B, S, S, 3]` in [-1, 1], and either `units` `[B, 56]` with `path` `[B]`, or
-        `label` `[B]`, an index into `fevgan_jax.EXPRESSIONS`.
+      batch: `photo` `[B, S, S, 3]` in [-1, 1], and either a pair's features or `label` `[B]`, an
+        index into `fevgan_jax.EXPRESSIONS`. A pair's `units` `[B, 56]` are those of its picture,
+        which shows the share `path` `[B]` of a whole change from what the photo has `shown`
+        `[B, 52]`.
 
     Returns:
-      `image`, `units` `[B, 56]` and `path` `[B, T]`: one frame for a pair, else 32.
+      `image`, `units` `[B, 56]` at the end of the way and `path` `[B, T]`, where on it the frames
+      are: one for a pair, else 32.
     """
     if "units" in batch:
-        wanted, path = batch["units"], batch["path"][:, None]
+        count = len(units.NAMES)
+        start = jnp.pad(batch["shown"], ((0, 0), (0, units.SIZE - count)))
+        wanted = start + (batch["units"] - start) / batch["path"][:, None]
+        path = batch["path"][:, None]
     else:
         wanted = jnp.asarray(units.table())[batch["label"]]
         path = jnp.broadcast_to(units.course(NUM_FRAMES), (len(wanted), NUM_FRAMES))
@@ -210,17 +216,23 @@ def condition(batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
 
 
 def real(batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
-    """What the outputs are compared with: a pair's exact answers, or a clip's frames."""
+    """What the outputs are compared with: a pair's exact answers, or a clip's frames.
+
+    Args:
+      batch: a pair's features, or `video`.
+
+    Returns:
+      `video`; for a pair with one frame, and with `flow` `[B, 1, S, S, 2]`, `shown` `[B, 52]`, and
+      1 in `visible` and `hidden` `[B, 1, S, S, 1]` where the photo shows or hides a pixel of the
+      picture's face.
+    """
     if "picture" not in batch:
         return {"video": batch["video"]}
+    face, seen = ((batch[name][:, None] > 0).astype(jnp.float32) for name in ("mask", "visible"))
     return {
         "video": batch["picture"][:, None],
         "flow": batch["flow"].astype(jnp.float32)[:, None],
-        "visible": _as_mask(batch["visible"]),
-        "hidden": _as_mask(batch["hidden"]),
+        "visible": face * seen,
+        "hidden": face * (1.0 - seen),
         "shown": batch["shown"],
     }
-
-
-def _as_mask(picture: jax.Array) -> jax.Array:
-    return (picture > 0).astype(jnp.float32)[:, None]

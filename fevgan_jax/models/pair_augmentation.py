@@ -8,14 +8,14 @@ import jax.numpy as jnp
 
 from fevgan_jax.faces import units
 
-_MIRRORED = ("photo", "picture", "visible", "hidden")
+_MIRRORED = ("photo", "picture", "visible", "mask")
 
 
 def augment(batch: Mapping[str, jax.Array], keys: jax.Array, **settings: Any):
     """Changes every pair of a batch by itself.
 
     Args:
-      batch: `photo` and `picture` `[B, S, S, 3]` in [-1, 1], `flow`, `visible`, `hidden`, `units`
+      batch: `photo` and `picture` `[B, S, S, 3]` in [-1, 1], `flow`, `visible`, `mask`, `units`
         and `shown`; other features pass.
       keys: PRNG keys `[B]`.
       **settings: keyword arguments of `change`.
@@ -73,7 +73,7 @@ def change(
 def _mirrored(pair: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
     count = len(units.NAMES)
     order = jnp.array(units.MIRROR)
-    flipped = {name: pair[name][:, ::-1] for name in _MIRRORED if name in pair}
+    flipped = {name: pair[name][:, ::-1] for name in _MIRRORED}
     flow = pair["flow"][:, ::-1] * jnp.array([-1, 1], pair["flow"].dtype)
     head = pair["units"][count:] * units.MIRROR_HEAD
     return {

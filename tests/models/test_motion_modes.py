@@ -105,13 +105,13 @@ def test_the_gradient_of_warp_is_that_of_its_finite_differences():
 
 def exact_pair(seed=0, side=8):
     random = np.random.default_rng(seed)
-    visible = random.integers(0, 2, (2, side, side, 1)).astype(np.uint8)
+    visible, mask = 255 * random.integers(0, 2, (2, 2, side, side, 1)).astype(np.uint8)
     return {
         "photo": random.uniform(-1, 1, (2, side, side, 3)).astype(np.float32),
         "picture": random.uniform(-1, 1, (2, side, side, 3)).astype(np.float32),
         "flow": random.normal(0, 0.05, (2, side, side, 2)).astype(np.float16),
         "visible": visible,
-        "hidden": 1 - visible,
+        "mask": mask,
         "units": random.normal(size=(2, 56)).astype(np.float32),
         "shown": random.normal(size=(2, 52)).astype(np.float32),
         "path": np.array([0.4, 1.0], np.float32),
@@ -140,6 +140,14 @@ def test_every_loss_is_least_at_the_exact_answer():
     assert float(smooth(Context(outputs={"flow": slope}))) == pytest.approx(1.0)
 
 
+def test_a_pixel_is_hidden_where_the_face_is_and_nothing_shows_it():
+    pair = exact_pair()
+    real = motion_modes.real(pair)
+    face, seen = pair["mask"] > 0, pair["visible"] > 0
+    np.testing.assert_array_equal(real["hidden"][:, 0] > 0, face & ~seen)
+    np.testing.assert_array_equal(real["visible"][:, 0] > 0, face & seen)
+
+
 def test_a_visible_pixel_and_a_hidden_one_are_told_apart():
     real = motion_modes.real(exact_pair())
     off = {"flow": real["flow"] + real["hidden"], "moved": real["video"] + real["hidden"]}
@@ -161,7 +169,9 @@ def test_a_label_asks_for_its_preset_along_the_onset():
 def test_a_pair_asks_for_its_own_target_and_place_on_the_way():
     pair = exact_pair()
     given = motion_modes.condition(pair)
-    np.testing.assert_array_equal(given["units"], pair["units"])
+    start = np.pad(pair["shown"], ((0, 0), (0, 4)))
+    there = start + pair["path"][:, None] * (given["units"] - start)
+    np.testing.assert_allclose(there, pair["units"], atol=1e-5)
     np.testing.assert_array_equal(given["path"], pair["path"][:, None])
     made = NARROW.apply(narrow()[0], given, train=False)
     real = motion_modes.real(pair)
