@@ -23,7 +23,23 @@ SHIPPED = "motion_modes"
 """The released weights that are used without a workdir."""
 
 
-class Motion(NamedTuple):
+class Frame(NamedTuple):
+    """How one frame differs from the photo.
+
+    Attributes:
+      flow: float32 `[S, S, 2]`, (column, row) in shares of the crop's side: where in the photo a
+        pixel comes from, minus its own place.
+      paint: float32 `[S, S]` in [0, 1], how much of a pixel is painted.
+      colour: float32 `[S, S, 3]` in [-1, 1], with what.
+    """
+
+    flow: np.ndarray
+    paint: np.ndarray
+    colour: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Motion:
     """How a face moves to one target, for M modes, T frames and fields of side S.
 
     Attributes:
@@ -40,14 +56,16 @@ class Motion(NamedTuple):
     amplitudes: np.ndarray
     gate: np.ndarray
 
-    def frame(self, t: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Flow `[S, S, 2]`, mask's logits `[S, S]` and colour before its tanh of one frame."""
-        amplitudes = self.amplitudes[t]
-        weights = np.concatenate([[1], amplitudes]).astype(np.float32)
-        return (
-            np.tensordot(amplitudes, self.flow, 1),
-            np.tensordot(weights, self.mask, 1) + np.float32(compositing.MASK_START),
-            np.tensordot(weights, self.colour, 1),
+    def __len__(self) -> int:
+        return len(self.amplitudes)
+
+    def __getitem__(self, t: int) -> Frame:
+        weights = np.concatenate([[1], self.amplitudes[t]]).astype(np.float32)
+        logits = np.tensordot(weights, self.mask, 1) + np.float32(compositing.MASK_START)
+        return Frame(
+            flow=np.tensordot(self.amplitudes[t], self.flow, 1),
+            paint=self.gate[t] / (1 + np.exp(-np.clip(logits, -30, 30))),
+            colour=np.tanh(np.tensordot(weights, self.colour, 1)),
         )
 
 

@@ -6,7 +6,7 @@ import functools
 import cv2
 import numpy as np
 
-from fevgan_jax.animation.model import Motion
+from fevgan_jax.animation.model import Frame
 from fevgan_jax.faces import crop
 
 _FADE_FROM, _FADE_TO = 0.02, 0.16
@@ -121,45 +121,33 @@ def of_crop(shown: np.ndarray, face: np.ndarray) -> Stage:
     return Stage(shown, face, np.array([[scale, 0, 0], [0, scale, 0]]), everywhere, everywhere)
 
 
-def frames(stage: Stage, motion: Motion) -> "Frames":
-    """The frames of one target; each is made when it is asked for."""
-    return Frames(stage, motion)
+def draw(stage: Stage, frame: Frame, onto: np.ndarray) -> None:
+    """Draws the face of one frame.
 
-
-class Frames:
-    """Frames that are made one by one.
-
-    Attributes:
-      stage: the picture and its face.
-      motion: how it moves.
+    Args:
+      stage: the picture and the face.
+      frame: how it differs.
+      onto: uint8 `[H, W, 3]`, a copy of the picture; pixels that do not change are left alone.
     """
-
-    def __init__(self, stage: Stage, motion: Motion):
-        self.stage = stage
-        self.motion = motion._replace(flow=_carried_beyond(motion.flow, stage.inside))
-
-    def __len__(self) -> int:
-        return len(self.motion.amplitudes)
-
-    def draw(self, t: int, onto: np.ndarray) -> None:
-        """Draws frame t into a copy of the picture, uint8 `[H, W, 3]`."""
-        stage = self.stage
-        flow, mask, colour = self.motion.frame(t)
-        paint = self.motion.gate[t] / (1 + np.exp(-np.clip(mask, -20, 20)))
-        rows, columns = stage.box
-        back = np.linalg.inv(stage.to_crop[:, :2]).astype(np.float32) * np.float32(len(stage.face))
-        by = stage.enlarged(flow @ back.T) * stage.share
-        line = np.arange(columns.start, columns.stop, dtype=np.float32)
-        column = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None]
-        at = (line + by[..., 0], column + by[..., 1])
-        moved = cv2.remap(stage.picture, *at, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-        painted = stage.enlarged(paint * stage.inside, cv2.BORDER_CONSTANT)
-        changed = (np.abs(by).max(-1) > _STILL)[..., None]
-        box = onto[rows, columns]
-        np.copyto(box, moved, where=changed)
-        wet = painted > _FAINTEST
-        if wet.any():
-            _paint(box, painted, stage.enlarged(np.tanh(colour)), wet)
+    rows, columns = stage.box
+    back = np.linalg.inv(stage.to_crop[:, :2]).T * len(stage.face)
+    flow = _carried_beyond(frame.flow, stage.inside) @ back.astype(np.float32)
+    by = stage.enlarged(flow) * stage.share
+    line = np.arange(columns.start, columns.stop, dtype=np.float32)
+    column = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None]
+    moved = cv2.remap(
+        stage.picture,
+        line + by[..., 0],
+        column + by[..., 1],
+        cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    box = onto[rows, columns]
+    np.copyto(box, moved, where=(np.abs(by).max(-1) > _STILL)[..., None])
+    painted = stage.enlarged(frame.paint * stage.inside, cv2.BORDER_CONSTANT)
+    wet = painted > _FAINTEST
+    if wet.any():
+        _paint(box, painted, stage.enlarged(frame.colour), wet)
 
 
 def _paint(box: np.ndarray, painted: np.ndarray, colour: np.ndarray, wet: np.ndarray) -> None:
@@ -171,16 +159,12 @@ def _paint(box: np.ndarray, painted: np.ndarray, colour: np.ndarray, wet: np.nda
 
 
 def _carried_beyond(flow: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Flow `[M, S, S, 2]` that goes on, outside the oval, as the nearest skin inside it does.
+    """Flow `[S, S, 2]` that goes on, outside the oval, as the nearest skin inside it does.
 
     The model has learnt nothing there: what it was shown is black.
     """
     sigma = _SPREAD * len(inside)
-    weight = cv2.GaussianBlur(inside, (0, 0), sigma)[..., None] + 1e-4
     within = inside[..., None]
-
-    def carried(mode: np.ndarray) -> np.ndarray:
-        beyond = cv2.GaussianBlur(mode * within, (0, 0), sigma) / weight
-        return mode * within + beyond * (1 - within)
-
-    return np.stack([carried(mode) for mode in flow])
+    weight = cv2.GaussianBlur(inside, (0, 0), sigma)[..., None] + np.float32(1e-4)
+    beyond = cv2.GaussianBlur(flow * within, (0, 0), sigma) / weight
+    return flow * within + beyond * (1 - within)

@@ -36,7 +36,7 @@ class Face:
 
     @property
     def width(self) -> float:
-        """Distance between the ends of the jaw line, in pixels, whichever way the face is turned."""
+        """Distance between the ends of the jaw line, in pixels, for any tilt."""
         return float(np.linalg.norm(self.landmarks[16] - self.landmarks[0]))
 
     @property
@@ -138,7 +138,7 @@ def _turned(
     shift = size / 2 - turn @ (width / 2, height / 2)
     # OpenCV puts whole numbers at the centres of pixels.
     at_centres = shift + turn.sum(1) / 2 - 0.5
-    around = tuple(int(math.ceil(side)) for side in size)
+    around = tuple(math.ceil(side) for side in size)
     upright = cv2.warpAffine(image, np.column_stack([turn, at_centres]), around)
     return [
         (score, ((landmarks - shift) @ turn).astype(np.float32))

@@ -55,7 +55,7 @@ def read(path: str | os.PathLike, reduction: int = 1) -> np.ndarray:
 
 
 def _open_heif(path: str | os.PathLike) -> None:
-    """Teaches Pillow HEIF when the file is one: what phones make. The plug-in's import takes time."""
+    """Teaches Pillow to read HEIF, what phones make, when the file is one."""
     with open(path, "rb") as file:
         start = file.read(12)
     if start[4:8] == b"ftyp" and start[8:] in _HEIF:
