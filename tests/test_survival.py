@@ -13,10 +13,11 @@ import types
 import pytest
 
 from fevgan_jax.data import pipeline
+from fevgan_jax.run import timetable
 from fevgan_jax.run.checkpoint import Checkpoints
 from fevgan_jax.runtime.errors import UserError
-from fevgan_jax.training import loop as training
 from fevgan_jax.training.loop import train
+from fevgan_jax.training.samples import Samples
 from tests import several, tiny_clips, tiny_config
 
 
@@ -80,13 +81,13 @@ def test_a_full_disk_stops_the_run_and_leaves_the_last_checkpoint(config, tmp_pa
         pytest.skip("only root may mount a small disk")
     try:
         config.num_steps, config.checkpoint_every, config.log_every = 4, 2, 100
-        monkeypatch.setattr(training._Samples, "write", lambda *_: _fill(tmp_path))
+        monkeypatch.setattr(Samples, "write", lambda *_: _fill(tmp_path))
         config.sample_every = 3
         with pytest.raises(UserError, match=rf"the disk of {tmp_path}\S* is full: free space"):
             train(config, tmp_path / "run")
         (tmp_path / "ballast").unlink()
         assert Checkpoints(tmp_path / "run").latest_step == 2
-        monkeypatch.setattr(training._Samples, "write", lambda *_: None)
+        monkeypatch.setattr(Samples, "write", lambda *_: None)
         assert int(train(config, tmp_path / "run").step) == 4
     finally:
         subprocess.run(["umount", str(tmp_path)], check=True)
@@ -101,14 +102,14 @@ def _fill(folder):
 
 
 def test_a_dead_reader_of_data_stops_the_run(config, tmp_path, monkeypatch):
-    original, count = pipeline.Source.__getitem__, iter(range(1000))
+    original, count = pipeline.Source.read, iter(range(1000))
 
-    def read(source, index):
+    def read(source, *arguments):
         if source.split == "train" and next(count) > 9:
             raise MemoryError("a reader died")
-        return original(source, index)
+        return original(source, *arguments)
 
-    monkeypatch.setattr(pipeline.Source, "__getitem__", read)
+    monkeypatch.setattr(pipeline.Source, "read", read)
     with pytest.raises(MemoryError, match="a reader died"):
         train(config, tmp_path / "run")
 
@@ -116,7 +117,7 @@ def test_a_dead_reader_of_data_stops_the_run(config, tmp_path, monkeypatch):
 def test_checkpoints_may_go_by_the_clock(config, tmp_path, monkeypatch):
     clock = types.SimpleNamespace(perf_counter=time.perf_counter)
     clock.monotonic = functools.partial(next, itertools.count(step=60))
-    monkeypatch.setattr(training, "time", clock)
+    monkeypatch.setattr(timetable, "time", clock)
     config.num_steps, config.log_every, config.checkpoint_every = 12, 2, 1
     config.checkpoint_minutes = 2.5
     train(config, tmp_path / "run")

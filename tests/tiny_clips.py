@@ -11,7 +11,7 @@ SUBJECTS = 5
 
 
 class TinyClips(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-    """Every pixel of a clip's video says which clip it is."""
+    """Every pixel of a clip's video identifies the clip."""
 
     VERSION = tfds.core.Version("1.0.0")
     BUILDER_CONFIGS = (tfds.core.BuilderConfig(name="demo"),)

@@ -14,7 +14,7 @@ def of_clips(
     Args:
       num_frames: frames T of a clip.
       image_size: side S of a frame.
-      class_names: the expressions, in the order of the labels; None when they are yet to be found.
+      class_names: the expressions, in the order of the labels; None when they are not known yet.
     """
     return tfds.features.FeaturesDict(
         {
@@ -30,6 +30,6 @@ def of_clips(
 
 
 def _frames(num_frames: int, image_size: int, channels: int) -> tfds.features.Sequence:
-    """`tfds.features.Video`'s records, without the 3 s in which reading one brings TensorFlow."""
+    """As `tfds.features.Video`, whose reading would import TensorFlow, which takes 3 s."""
     image = tfds.features.Image(shape=(image_size, image_size, channels))
     return tfds.features.Sequence(image, length=num_frames)

@@ -1,8 +1,8 @@
 """Times the rendering of `synthetic_faces`: `python benchmarks/speed/render.py --workers=2`.
 
-Prints one JSON object: how many frames a second the processes that `prepare` uses render and encode
-as PNG, by the clock and by CPU time; how long they take from their start to one subject each, which
-the rates leave out; and what ran it.
+Prints one JSON object: frames per second that `prepare`'s processes render and encode as PNG, by
+wall-clock and by CPU time; how long they take from their start to one subject each, which the rates
+leave out; cores and versions.
 """
 
 import collections
@@ -24,8 +24,8 @@ from fevgan_jax.tfds_builders.synthetic_faces import clip, parallel
 
 
 def measure(num_subjects: int, num_workers: int, image_size: int) -> dict:
-    """Renders one subject a worker, and then that and `num_subjects` more: both start anew."""
-    clip.render_subject(0, EXPRESSIONS[0], image_size)  # numba compiles once, and keeps it on disk
+    """Renders one subject per worker, then these and `num_subjects` more, with new processes."""
+    clip.render_subject(0, EXPRESSIONS[0], image_size)  # fills numba's cache on disk
     start_wall, start_cpu = _render(num_workers, num_workers, image_size)
     wall, cpu = _render(num_workers + num_subjects, num_workers, image_size)
     clips = num_subjects * len(EXPRESSIONS)

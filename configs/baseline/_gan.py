@@ -1,4 +1,4 @@
-"""What the baselines share: MUG's data and evaluation, and nothing of FEV-GAN's model."""
+"""Shared by the baselines: MUG's data and evaluation, without FEV-GAN's model and losses."""
 
 import ml_collections
 
@@ -6,7 +6,7 @@ from fevgan_jax.configs import mug
 
 
 def get_config(family: str) -> ml_collections.ConfigDict:
-    """The MUG config with another family, which has an adversarial loss alone.
+    """The MUG config with another family and only the adversarial losses.
 
     Args:
       family: a module of `fevgan_jax.models`.

@@ -57,10 +57,10 @@ def faces(image: np.ndarray) -> list[Face]:
     Raises:
       UserError: dlib is not installed.
     """
-    scale = min(1.0, _LONGEST_SIDE / max(image.shape[:2]))
-    small = image
-    if scale < 1:
-        small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    # Small photos are enlarged: dlib finds faces of 80 pixels, and measures in whole ones.
+    scale = min(2.0, _LONGEST_SIDE / max(image.shape[:2]))
+    kind = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=kind)
     found = detect.scored(small) or _sideways(small, enlarge=False) or _sideways(small)
     found = [_upright(small, landmarks) for _, landmarks in found]
     # The sides are whole pixels, so that neither is scaled by exactly `scale`.

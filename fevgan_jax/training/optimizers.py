@@ -16,12 +16,12 @@ def make_optimizer(
 
     Args:
       config: `name`, "muon" or an optax optimizer, and that function's arguments: Adam 2e-4,
-        b1 0.5 in the base config (choice: VGAN's). `learning_rate` is a number, or an optax
-        schedule in the same form: its `name` and its arguments. Two fields more serve every
-        optimizer: `l2` adds so much of the parameters to the gradient, and `clip_norm` shortens
-        gradients whose norm over all parameters is larger.
-      frozen: tree of the parameters that is True where they stay as they are and get no state;
-        None where all are trained.
+        b1 0.5 in the base config (choice: VGAN's). `learning_rate` is a number or an optax
+        schedule in the same form: its `name` and its arguments. Two more
+        fields apply to every optimizer: `l2` times the parameters is added to the gradient, and
+        `clip_norm` is the largest norm of the gradient over all parameters.
+      frozen: tree of the parameters that is True for those that are not updated and get no
+        optimizer state; None when all are trained.
     """
     arguments = config.to_dict()
     if isinstance(arguments["learning_rate"], dict):
@@ -41,8 +41,8 @@ def make_optimizer(
 def make_schedule(config: Mapping[str, Any]) -> optax.Schedule:
     """Builds a schedule of the step from its optax `name` and that function's arguments.
 
-    An argument that is such a section itself, or a list of them as `join_schedules` takes, is
-    built first.
+    An argument that is such a section itself, or a list of them (for `join_schedules`), is built
+    first.
     """
 
     def build(argument: Any) -> Any:
@@ -57,15 +57,15 @@ def make_schedule(config: Mapping[str, Any]) -> optax.Schedule:
 
 
 def muon(learning_rate: optax.ScalarOrSchedule, **arguments) -> optax.GradientTransformation:
-    """Muon (Jordan et al. 2024): each kernel moves by an orthogonal matrix, the rest by Adam.
+    """Muon (Jordan et al. 2024): kernels get orthogonalised updates, other parameters Adam's.
 
-    A kernel is seen as one matrix, its last axis against all others. Updates are scaled to Adam's
-    usual size (Liu et al. 2025), so that one learning rate serves both.
+    A kernel is taken as one matrix, its last axis against all others. Updates are scaled to Adam's
+    usual size (Liu et al. 2025), so that both use one learning rate.
     """
     return contrib.muon(
         learning_rate,
         muon_weight_dimension_numbers=_kernels_as_matrices,
-        consistent_rms=0.2,  # choice: that of Liu et al.
+        consistent_rms=0.2,  # choice: Liu et al.'s value
         **arguments,
     )
 

@@ -1,4 +1,4 @@
-"""A few fixed test clips, real beside generated, for TensorBoard and the eye."""
+"""A few fixed test clips, real beside generated, for TensorBoard and the folder of samples."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from fevgan_jax.training.state import TrainState
 
 
 class Samples:
-    """Clips of the split that evaluation measures, spread over it; each keeps its noise."""
+    """Clips of the evaluation split, evenly spread over it; each has fixed noise."""
 
     def __init__(self, config: ml_collections.ConfigDict, family: Family, frozen: dict[str, Any]):
         """Reads the clips.

@@ -1,4 +1,4 @@
-"""What a step needs and changes: two players, their optimizers, one key."""
+"""The training state: two players, their optimizers, one PRNG key."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,11 +16,12 @@ from fevgan_jax.training.optimizers import make_optimizer
 
 @flax.struct.dataclass
 class Weights:
-    """A network's parameters, and its other variables.
+    """A network's parameters and its other variables.
 
     Attributes:
-      params: the parameters, which a gradient moves.
-      statistics: all that the network itself moves, by collection: `batch_stats` and any other.
+      params: the parameters, which the optimizer updates.
+      statistics: variables that the network itself updates, by collection: `batch_stats` and any
+        other.
     """
 
     params: Any
@@ -28,20 +29,20 @@ class Weights:
 
     @property
     def variables(self) -> dict[str, Any]:
-        """What a module is applied to."""
+        """The variables that a module is applied with."""
         return {"params": self.params, **self.statistics}
 
 
 @flax.struct.dataclass
 class Player(Weights):
-    """One of the two networks in training: its weights and its optimizer's state."""
+    """One of the two trained networks: its weights and its optimizer's state."""
 
     optimizer: Any
 
 
 @flax.struct.dataclass
 class TrainState:
-    """All that a checkpoint holds; read only to sample, it lacks what that does not need.
+    """The content of a checkpoint; restored for sampling only, unneeded fields are None.
 
     Attributes:
       step: steps taken so far, int32.
@@ -49,8 +50,8 @@ class TrainState:
       generator: the generator.
       discriminator: the discriminator, empty in a run without a loss for it.
       average: the generator's moving averages, or None.
-      metrics: running averages since the last line of metrics, so that a resumed run writes
-        the line an undisturbed one does.
+      metrics: running averages since the last line of metrics, so that a resumed run writes the
+        same line as an uninterrupted one.
       failed_step: the first step whose losses were not finite, or -1.
     """
 
@@ -75,7 +76,7 @@ def batch_shapes(config: ml_collections.ConfigDict, family: Family, rows: int) -
 
     Args:
       config: the experiment.
-      family: whose features they are.
+      family: its modules.
       rows: the batch's size.
     """
     frames, height, width, channels = config.data.clip_shape
@@ -99,13 +100,13 @@ def init_state(
     metrics: type[clu_metrics.Collection],
     sampling_only: bool = False,
 ) -> TrainState:
-    """Draws both networks and empties their optimizers; pure, so it can run under jit.
+    """Draws both networks' parameters and initialises their optimizers; pure, can run under jit.
 
     Args:
       config: the experiment.
       family: its modules.
-      metrics: the collection whose averages the state carries.
-      sampling_only: leave out what is not needed to sample.
+      metrics: the collection of averages that the state holds.
+      sampling_only: leave out what sampling does not need.
     """
     key, generator_key, discriminator_key, noise_key = jax.random.split(
         jax.random.key(config.seed), 4
@@ -136,13 +137,13 @@ def init_state(
 
 
 def player_optimizer(config: ml_collections.ConfigDict, name: str, params: Any):
-    """The optimizer of a player, `generator` or `discriminator`, which leaves frozen parts out."""
+    """The optimizer of a player, `generator` or `discriminator`, without its frozen parts."""
     frozen = frozen_parts(config, name, params)
     return make_optimizer(config[f"{name}_optimizer"], frozen)
 
 
 def frozen_parts(config: ml_collections.ConfigDict, name: str, tree: Any) -> Any:
-    """A tree that is True where `config.freeze` names a parameter of a player; None if nowhere.
+    """A tree that is True where `config.freeze` names a player's parameter; None if it names none.
 
     Args:
       config: the experiment; `freeze` holds paths such as `generator/encoder`.
@@ -161,7 +162,7 @@ def frozen_parts(config: ml_collections.ConfigDict, name: str, tree: Any) -> Any
 
 
 def _draw(module, key, *inputs) -> Weights:
-    # Any rng stream that a module asks for is drawn from that of its parameters.
+    # Flax derives any other rng stream that a module asks for from `params`.
     variables = dict(module.init({"params": key}, *inputs, train=False))
     return Weights(variables.pop("params", {}), variables)
 

@@ -9,7 +9,7 @@ FROWN, SMILE, OPEN = range(3)
 
 
 def draw(count, seed, frames=3, side=64):
-    """Clips uint8 `[count, frames, side, side, 3]` of people who differ, and their labels."""
+    """Clips uint8 `[count, frames, side, side, 3]` of different people, and their labels."""
     random = np.random.default_rng(seed)
     labels = np.arange(count) % 3
     rows, columns = np.mgrid[:side, :side] / (side - 1)
@@ -39,7 +39,7 @@ def test_it_reads_expressions_of_people_it_never_saw(read):
     assert (read(videos) == labels).mean() > 0.95
 
 
-def test_a_clip_alone_reads_as_in_company(read):
+def test_a_clip_alone_gives_the_same_as_in_a_batch(read):
     videos, _ = draw(30, seed=1)
     np.testing.assert_array_equal(
         np.concatenate([read(video[None]) for video in videos[:4]]), read(videos)[:4]

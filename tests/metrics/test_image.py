@@ -10,7 +10,7 @@ from fevgan_jax.metrics import image as metrics
 
 @pytest.fixture(scope="module")
 def pair():
-    """Two clips `[2, 3, 24, 31, 3]` of smooth pictures, the second a disturbed first."""
+    """Two clips `[2, 3, 24, 31, 3]` of smooth pictures, the second the first with noise."""
     rng = np.random.default_rng(0)
     coarse = rng.random((2, 3, 6, 8, 3)).repeat(4, axis=2).repeat(4, axis=3)
     real = coarse[:, :, :, :31]
@@ -69,9 +69,9 @@ def test_masked_ssim_averages_scikit_images_map(pair):
 def test_masked_psnr_counts_masked_pixels_only(pair):
     real, fake = pair
     half = real.shape[-2] // 2
-    spoiled = fake.copy()
-    spoiled[..., half:, :] = 0
-    got = metrics.psnr(real, spoiled, half_mask(real.shape))
+    damaged = fake.copy()
+    damaged[..., half:, :] = 0
+    got = metrics.psnr(real, damaged, half_mask(real.shape))
     np.testing.assert_allclose(
         got, metrics.psnr(real[..., :half, :], fake[..., :half, :]), rtol=1e-5
     )
@@ -84,7 +84,7 @@ def test_a_full_mask_of_any_scale_changes_nothing(pair):
             np.testing.assert_allclose(metric(*pair, mask), metric(*pair), rtol=1e-5)
 
 
-def test_an_empty_mask_says_nothing(pair):
+def test_an_empty_mask_gives_nan(pair):
     empty = np.zeros((*pair[0].shape[:-1], 1), np.uint8)
     for metric in (metrics.psnr, metrics.psnr_pooled, metrics.ssim):
         assert np.isnan(metric(*pair, empty)).all()

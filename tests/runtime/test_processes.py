@@ -23,7 +23,7 @@ def data_dir(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def alone(data_dir, tmp_path_factory):
-    """The run of one process, on 8 devices."""
+    """The run of a single process, on 8 devices."""
     workdir = tmp_path_factory.mktemp("alone")
     config = tiny_config.get_config()
     config.data.data_dir = str(data_dir)
@@ -36,7 +36,7 @@ def lines(workdir):
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def test_a_run_moves_between_numbers_of_processes_and_survives_the_loss_of_one(
+def test_a_run_resumes_on_other_numbers_of_processes_and_survives_the_loss_of_one(
     alone, data_dir, tmp_path
 ):
     workdir, log = tmp_path / "run", tmp_path / "log"
@@ -44,8 +44,8 @@ def test_a_run_moves_between_numbers_of_processes_and_survives_the_loss_of_one(
     arguments.append(f"--config.data.data_dir={data_dir}")
 
     long = [*arguments, "--config.num_steps=100000"]
-    # Of several devices in one process, one may wait for another's part of the sum, and only the
-    # heartbeat, a minute later, ends the process.
+    # With several devices per process, one may wait for another's part of a collective, and only
+    # the heartbeat, a minute later, ends the process.
     two = several.launch(long, log, count=2)
     several.wait_until((workdir / "checkpoints" / "5").exists, two[0])
     two[1].kill()
@@ -69,7 +69,7 @@ def test_a_run_moves_between_numbers_of_processes_and_survives_the_loss_of_one(
             assert result["rows"][row][group] == pytest.approx(values, rel=1e-4)
 
 
-def test_processes_that_no_one_has_named_are_told_how(monkeypatch):
+def test_unnamed_processes_are_told_which_flags_to_give(monkeypatch):
     def initialize(*_, **__):
         raise ValueError("coordinator_address should be defined.")
 
@@ -90,7 +90,7 @@ def test_freed_memory_goes_back_to_the_system():
         )
 
     taken = [b"x" * size for size in [4000] * 25_000]
-    last = taken.pop()  # lies at the end, so that the rest stays with the C library
+    last = taken.pop()  # at the end of the heap, so that the C library keeps the rest
     del taken
     before = resident()
     processes.return_freed_memory()

@@ -1,4 +1,4 @@
-"""Families that differ from FEV-GAN in all a contract allows, each in its own file and config."""
+"""Families that differ from FEV-GAN in all that the contract allows, by file and config alone."""
 
 import jax
 import jax.numpy as jnp
@@ -77,7 +77,7 @@ def test_every_collection_and_stream_is_served():
     )
 
 
-def test_the_discriminator_moves_first_where_the_rule_says_so():
+def test_the_discriminator_is_updated_first_if_the_rule_says_so():
     config = two_judges.get_config()
     config.generator_loss = {"adversarial": 1.0}
     gradients = {}
@@ -97,7 +97,7 @@ def test_each_critic_step_has_rows_of_its_own():
     state, new, batch = take_step(config, rows=32)
     adam = new.discriminator.optimizer[0]
     assert (int(adam.count), int(new.generator.optimizer[0].count)) == (4, 1)
-    # Rows that belong to no critic step would leave no trace: each of the 32 does.
+    # Rows without a critic step would change no parameter: each of the 32 does.
     config.rule.critic_steps = 4
     family = build_family(config)
     step = jax.jit(make_train_step(config, family))
@@ -135,7 +135,7 @@ def test_a_loss_weight_may_depend_on_the_step():
     assert float(later["generator_loss"]) == pytest.approx(float(expected))
 
 
-def test_a_second_stage_starts_from_the_first_and_leaves_it_alone(data_dir, tmp_path):
+def test_a_second_stage_starts_from_the_first_and_keeps_it_unchanged(data_dir, tmp_path):
     first = train(two_stages.get_config(), data_dir, tmp_path / "first")
     released.export(tmp_path / "first", tmp_path / "weights")
     config = two_stages.get_config(stage=2)
