@@ -47,7 +47,7 @@ _RANGES: dict[str, tuple[float, float | None]] = {
     "checkpoint_minutes": (0, None),
     "num_samples": (1, None),
     "eval.batch_size": (1, None),
-    "eval.seed": (0, None),
+    "eval.seed": (0, 2**32),
     "eval.max_clips": (0, None),
     "eval.classifier_steps": (0, None),
 }
