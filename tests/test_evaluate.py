@@ -12,6 +12,7 @@ from fevgan_jax.evaluation import results
 from fevgan_jax.evaluation.evaluate import evaluate
 from fevgan_jax.evaluation.report import table
 from fevgan_jax.run import files
+from fevgan_jax.run.summaries import Summaries
 from fevgan_jax.runtime.errors import UserError
 from tests import experiments, tiny_clips, tiny_config
 
@@ -243,6 +244,33 @@ def test_an_evaluation_that_is_killed_leaves_no_summary(tiny_run, monkeypatch):
     monkeypatch.undo()
     summary = evaluated(tiny_run, metrics=("ssim", "psnr_pooled"))
     assert results.latest(workdir, protocol=summary["protocol_hash"]).path.stem == left.stem
+
+
+def test_means_and_the_ends_of_their_intervals_go_to_tensorboard(tiny_run, monkeypatch):
+    written = {}
+    monkeypatch.setattr(
+        Summaries, "evaluation", lambda self, step, values: written.update({step: values})
+    )
+    summary = evaluated(tiny_run, metrics=("ssim", "motion"))
+    ssim = summary["rows"]["model"]["overall"]["ssim"]
+    scalars = written[summary["step"]]
+    assert scalars["eval/tiny_clips_demo_test/model/ssim"] == ssim["mean"]
+    interval = "eval_interval/tiny_clips_demo_test/model/ssim"
+    assert scalars[f"{interval}/low"] == ssim["low"] < ssim["high"] == scalars[f"{interval}/high"]
+    assert not any(
+        "motion" in tag for tag in scalars
+    )  # it is not defined for clips that stand still
+
+
+@pytest.mark.parametrize(
+    ("window", "frames", "words"),
+    [(0, (), "all 4 of"), (4, (), "the first 4 of"), (0, (0, 1, 2, 3), "0, 1, 2, 3 of")],
+)
+def test_the_protocol_says_which_frames_are_compared(tiny_run, window, frames, words):
+    workdir, config = tiny_run
+    config = config.copy_and_resolve_references()
+    config.data.window, config.data.frames = window, frames
+    assert evaluated((workdir, config))["protocol"]["frames"] == f"{words} each clip"
 
 
 def test_a_metric_may_need_a_net_of_its_own(tiny_run):

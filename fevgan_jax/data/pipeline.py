@@ -80,7 +80,7 @@ class Source:
         missing = sorted(set(features) - set(there))
         if missing:
             raise UserError(
-                f"{self.builder_dir} has no {', '.join(missing)}, which this model is trained on: "
+                f"{self.builder_dir} has no {', '.join(missing)}, which is asked of it: "
                 f"it has {', '.join(there)}; choose another --config.data.dataset."
             )
 

@@ -48,6 +48,9 @@ def evaluate(
     config.data.data_dir = config.data.data_dir if data_dir is None else data_dir
     split = split or settings.split
     source = open_evaluated(config, split)
+    features = {*model.family.features, "video", "label"} | metrics.needs & {"mask"}
+    features = tuple(sorted(features))
+    source.check_features(features)
     frozen, hashes = _load_nets(metrics, settings, weights_dir)
     frozen = jax.device_put(frozen, sharding.replicated(model.mesh))
     read = train_classifier(config, model.family) if "read" in metrics.needs else None
@@ -59,7 +62,7 @@ def evaluate(
     devices = model.mesh.size
     batches = pipeline.eval_batches(
         source,
-        tuple(sorted({*model.family.features, "video", "mask", "label"})),
+        features,
         # Whole rows on every device.
         batch_size=-(-settings.batch_size // devices) * devices,
         mesh=model.mesh,

@@ -67,7 +67,8 @@ def measure(
 
     Args:
       model: the run.
-      batches: with `video`, `mask` and `label` beside what the family asks for.
+      batches: with `video`, `label` and, where a metric needs it, `mask` beside what the family
+        asks for.
       metrics: what to measure.
       frozen: parameters of the nets that measure, by name, on the devices.
       read: names the expression of clips; None where no metric needs that.
@@ -91,10 +92,11 @@ def measure(
             embeddings = {row: embed(frozen, videos[row]) for row in ("model", "real")}
             # Every frame of a still picture is its first: one embedding serves all.
             embeddings["copy-input"] = still(embeddings["real"])
+        masks = {"mask": shown["mask"]} if "mask" in metrics.needs else {}
         kept = np.flatnonzero(valid)
         part = {"label": label[kept]}
         for row, video in videos.items():
-            seen = {"real": real, "fake": video, "mask": shown["mask"], **nets}
+            seen = {"real": real, "fake": video, **masks, **nets}
             if embeddings:
                 seen |= {"embeddings": embeddings[row], "photo": embeddings["real"][:, 0]}
             values, left_out = sharding.to_host(compare(seen))

@@ -44,11 +44,12 @@ def asked(settings: ml_collections.ConfigDict) -> Asked:
     """Looks up the metrics that `config.eval` asks for.
 
     Raises:
-      UserError: a metric or a variant is not known.
+      UserError: a metric or a variant is not known, or none is asked for.
     """
-    shown = tuple(dict.fromkeys(settings.metrics))
-    if settings.classifier_steps:
-        shown = tuple(dict.fromkeys((*shown, "recognised")))
+    also = ("recognised",) if settings.classifier_steps else ()
+    shown = tuple(dict.fromkeys((*settings.metrics, *also)))
+    if not shown:
+        raise UserError("config.eval.metrics is empty: name a metric, or there are no numbers.")
     for name in shown:
         check_choice("a metric of config.eval.metrics", name, METRICS)
     check_choice("config.eval.identity_pairs", settings.identity_pairs, PAIRS)

@@ -86,7 +86,8 @@ def find(
     results = []
     for path in sorted(pathlib.Path(workdir, "eval").glob("*.json"), key=os.path.getmtime):
         summary = json.loads(path.read_text(encoding="utf-8"))
-        if all(summary.get(name) == value for name, value in asked.items()):
+        # Files of earlier versions, which name no protocol, hold other numbers.
+        if "protocol_hash" in summary and all(summary[n] == value for n, value in asked.items()):
             results.append(Result(path, summary))
     return sorted(results, key=lambda result: result.summary["step"])
 

@@ -58,13 +58,7 @@ def summarise(
         for row in ROWS:
             fake = measured.features[row][metric.needs]
             rows[row][OVERALL][name] = _plain(
-                statistics.of_set(
-                    lambda weights, metric=metric, fake=fake, real=real: metric.function(
-                        real, fake, weights
-                    ),
-                    subjects,
-                    seed=seed,
-                )
+                statistics.of_set(metric.make(real, fake, subjects), subjects, seed=seed)
             )
     return {
         "groups": {

@@ -3,25 +3,59 @@
 FID's formula (Heusel et al. 2017); the name of a number that uses it says whose features they are.
 """
 
+import dataclasses
+from collections.abc import Sequence
+
 import numpy as np
 
 
-def moments(features: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and covariance of weighted features.
+@dataclasses.dataclass(frozen=True)
+class Moments:
+    """Sums over groups of samples, from which any weighting of the groups has its Gaussian at once.
+
+    Attributes:
+      center: `[D]`, subtracted from every sample, so that the sums are of small numbers.
+      counts: `[G]`, samples in each group.
+      sums: `[G, D]`.
+      products: `[G, D, D]`, sums of outer products.
+    """
+
+    center: np.ndarray
+    counts: np.ndarray
+    sums: np.ndarray
+    products: np.ndarray
+
+    def gaussian(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean `[D]` and covariance `[D, D]`, normalised by the number of samples less 1 (FID's).
+
+        Args:
+          weights: `[G]`, how often each group counts.
+        """
+        total = weights @ self.counts
+        mean = weights @ self.sums / total
+        products = np.tensordot(weights, self.products, axes=1)
+        return self.center + mean, (products - total * np.outer(mean, mean)) / (total - 1)
+
+
+def moments(features: np.ndarray, groups: Sequence[str]) -> Moments:
+    """Sums features over groups.
 
     Args:
-      features: `[N, D]`.
-      weights: `[N]`, 0 or more: how often each counts.
-
-    Returns:
-      Mean `[D]` and covariance `[D, D]`, normalised by the sum of the weights less 1 (as FID's
-      `numpy.cov` is).
+      features: `[N, D]`, or `[N, T, D]` where each example has T samples.
+      groups: `[N]`, the group of each example; they come sorted by name.
     """
     features = np.asarray(features, np.float64)
-    total = weights.sum()
-    mean = weights @ features / total
-    centered = features - mean
-    return mean, (centered * weights[:, None]).T @ centered / (total - 1)
+    center = features.reshape(-1, features.shape[-1]).mean(0)
+    names, index = np.unique(np.asarray(groups), return_inverse=True)
+    parts = [
+        (features[index == group] - center).reshape(-1, len(center)) for group in range(len(names))
+    ]
+    return Moments(
+        center,
+        np.array([len(part) for part in parts], np.float64),
+        np.stack([part.sum(0) for part in parts]),
+        np.stack([part.T @ part for part in parts]),
+    )
 
 
 def distance(first: tuple[np.ndarray, np.ndarray], second: tuple[np.ndarray, np.ndarray]) -> float:

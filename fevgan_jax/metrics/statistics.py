@@ -179,21 +179,20 @@ def of_set(
     estimate plus and minus the resamples' standard deviation times the normal quantile.
 
     Args:
-      statistic: of weights `[N]`, how often each clip counts.
+      statistic: of weights `[S]`, how often each subject counts, in the order of their names.
       subjects: `[N]`, whose clip it is.
       seed: of the resampling.
       resamples: how many are drawn, each for one call of `statistic`.
       level: of the interval.
     """
-    people, owner = np.unique(np.asarray(subjects), return_inverse=True)
-    center = statistic(np.ones(len(owner)))
+    people = len(set(subjects))
+    center = statistic(np.ones(people))
     low = high = math.nan
-    if len(people) > 1:
-        weights = draws(len(people), seed, resamples)[:, owner]
-        quantile = NormalDist().inv_cdf(0.5 + level / 2)
-        reach = quantile * float(np.std([statistic(row) for row in weights], ddof=1))
+    if people > 1:
+        values = [statistic(weights) for weights in draws(people, seed, resamples)]
+        reach = NormalDist().inv_cdf(0.5 + level / 2) * float(np.std(values, ddof=1))
         low, high = center - reach, center + reach
-    return Estimate(center, low, high, len(owner), len(people))
+    return Estimate(center, low, high, len(subjects), people)
 
 
 @functools.lru_cache(maxsize=16)

@@ -92,7 +92,7 @@ def test_only_the_asked_features_are_decoded_and_sent(source, monkeypatch):
 
 def test_a_feature_that_the_set_lacks_is_named(source):
     source.check_features(("video", "label"))
-    with pytest.raises(UserError, match="has no flow, which this model is trained on: it has"):
+    with pytest.raises(UserError, match="has no flow, which is asked of it: it has"):
         source.check_features(("video", "flow"))
 
 

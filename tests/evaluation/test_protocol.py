@@ -45,6 +45,7 @@ def test_one_variant_alone_can_be_asked_for():
         ({"metrics": ("psnr", "motoin")}, r"eval\.metrics is 'motoin': did you mean 'motion'\?"),
         ({"identity_pairs": "consecutiv"}, "identity_pairs is 'consecutiv': did you mean 'cons"),
         ({"identity_distance": "L2"}, "identity_distance is 'L2': "),
+        ({"metrics": ()}, "config.eval.metrics is empty"),
         ({"metrics": ("psnr", "recognised")}, "set --config.eval.classifier_steps=400"),
     ],
 )

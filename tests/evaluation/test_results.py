@@ -22,6 +22,7 @@ def workdir(tmp_path):
         told = {"dataset": dataset, "split": split, "step": step, "protocol_hash": digest}
         path.write_text(json.dumps(told))
         os.utime(path, (age, age))
+    (tmp_path / "eval" / "a_b.json").write_text(json.dumps({"dataset": "a/b", "step": 30}))
     return tmp_path
 
 

@@ -12,32 +12,33 @@ def features():
     return real, real + random.normal(0.5, 0.3, size=(30, 4, 3))
 
 
+SUBJECTS = np.repeat(np.arange(10), 3).astype(str)
+
+
 def test_a_weight_is_a_number_of_copies(features):
     real, fake = features
-    weights = np.arange(30) % 3
-    copies = np.repeat(np.arange(30), weights)
-    function = SET_METRICS["frechet_face"].function
-    expected = function(real[copies], fake[copies], np.ones(len(copies)))
-    assert function(real, fake, weights) == pytest.approx(expected)
+    weights = np.arange(10) % 4
+    copies = np.repeat(np.arange(30), weights[SUBJECTS.astype(int)])
+    make = SET_METRICS["frechet_face"].make
+    expected = make(real[copies], fake[copies], ["all"] * len(copies))(np.ones(1))
+    assert make(real, fake, SUBJECTS)(weights) == pytest.approx(expected)
 
 
 def test_every_frame_is_a_sample(features):
     expected = frechet.distance(
         *((part.reshape(-1, 3).mean(0), np.cov(part.reshape(-1, 3).T)) for part in features)
     )
-    assert SET_METRICS["frechet_face"].function(*features, np.ones(30)) == pytest.approx(expected)
+    statistic = SET_METRICS["frechet_face"].make(*features, SUBJECTS)
+    assert statistic(np.ones(10)) == pytest.approx(expected)
 
 
 def test_its_interval_holds_the_estimate_and_narrows_with_more_people(features):
     real, fake = features
-    subjects = np.repeat(np.arange(10), 3).astype(str)
 
     def estimate(times):
-        names = np.concatenate([np.char.add(subjects, f"/{n}") for n in range(times)])
+        names = np.concatenate([np.char.add(SUBJECTS, f"/{n}") for n in range(times)])
         parts = [np.tile(part, (times, 1, 1)) for part in (real, fake)]
-        return statistics.of_set(
-            lambda weights: SET_METRICS["frechet_face"].function(*parts, weights), names
-        )
+        return statistics.of_set(SET_METRICS["frechet_face"].make(*parts, names), names)
 
     few, many = estimate(1), estimate(4)
     assert (few.clips, few.subjects, many.subjects) == (30, 10, 40)

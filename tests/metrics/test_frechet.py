@@ -29,19 +29,21 @@ def test_any_gaussians_equal_the_matrix_root():
 
 def test_a_set_is_no_distance_from_itself_even_with_fewer_samples_than_features():
     features = np.random.default_rng(2).normal(size=(4, 9))
-    moments = frechet.moments(features, np.ones(4))
-    assert frechet.distance(moments, moments) == pytest.approx(0.0, abs=1e-6)
+    gaussian = frechet.moments(features, list("aabb")).gaussian(np.ones(2))
+    assert frechet.distance(gaussian, gaussian) == pytest.approx(0.0, abs=1e-6)
 
 
-def test_moments_are_numpys():
-    features = np.random.default_rng(3).normal(size=(20, 4))
-    mean, covariance = frechet.moments(features, np.ones(20))
-    np.testing.assert_allclose(mean, features.mean(0))
-    np.testing.assert_allclose(covariance, np.cov(features.T))
+def test_moments_are_numpys_for_every_weighting_of_the_groups():
+    features = 1000 + np.random.default_rng(3).normal(size=(6, 5, 4))
+    groups, weights = ["b", "a", "c", "a", "b", "c"], np.array([2, 1, 0])
+    rows = np.concatenate([features[index] for index in (1, 3, 1, 3, 0, 4)])
+    mean, covariance = frechet.moments(features, groups).gaussian(weights)
+    np.testing.assert_allclose(mean, rows.mean(0))
+    np.testing.assert_allclose(covariance, np.cov(rows.T), atol=1e-9)
 
 
 def test_samples_of_gaussians_come_near_their_distance():
     random = np.random.default_rng(4)
-    first, second = random.normal(0.0, 1.0, (20_000, 3)), random.normal(1.0, 2.0, (20_000, 3))
-    got = frechet.distance(*(frechet.moments(part, np.ones(20_000)) for part in (first, second)))
-    assert got == pytest.approx(3 * 1.0 + 3 * (2 - 1) ** 2, rel=0.05)
+    sides = random.normal(0.0, 1.0, (20_000, 3)), random.normal(1.0, 2.0, (20_000, 3))
+    gaussians = (frechet.moments(side, ["a"] * 20_000).gaussian(np.ones(1)) for side in sides)
+    assert frechet.distance(*gaussians) == pytest.approx(3 * 1.0 + 3 * (2 - 1) ** 2, rel=0.05)
