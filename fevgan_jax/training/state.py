@@ -55,8 +55,8 @@ class TrainState:
       average: the generator's moving averages, or None.
       metrics: running averages since the last line of metrics, so that a resumed run writes
         the line an undisturbed one does.
-      failed_step: the first step whose losses, or what it made of the networks and their
-        optimizers, were not finite; or -1.
+      failed_step: the first step whose losses, or the networks that it made, were not finite; or
+        -1.
     """
 
     step: jax.Array
