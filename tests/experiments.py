@@ -18,7 +18,7 @@ CLIP = (32, 64, 64, 3)
 
 
 def narrow(config):
-    """Makes a config narrow enough for a test: every list of widths becomes one of fours."""
+    """Makes a config narrow enough for a test: every width becomes 4."""
     family = importlib.import_module(config.model.name)
     for player, module in (("generator", "Generator"), ("discriminator", "Discriminator")):
         if not hasattr(family, module):
@@ -42,7 +42,7 @@ def without_frozen_nets():
 
 
 def of_key_frames():
-    """The same for two frames of each clip, without a discriminator."""
+    """The same for first and last frames, without a discriminator."""
     config = without_frozen_nets()
     config.data.clip_shape = (2, *CLIP[1:])
     config.model.generator.key_frames = True
@@ -60,20 +60,20 @@ def random_batch(size, seed=0, clip_shape=CLIP):
 
 
 def start(config):
-    """The modules and the first state of a config."""
+    """The modules and the initial state of a config."""
     family = build_family(config)
     return family, jax.jit(lambda: init_state(config, family, make_metrics(config, family)))()
 
 
 def vivid(state):
-    """A state whose generator has larger weights: photo and label show in its videos."""
+    """A state whose generator has larger weights, so that its videos depend on photo and label."""
     larger = jax.tree.map(lambda x: 5.0 * x, state.generator.params)
     average = state.average and state.average.replace(params=larger)
     return state.replace(generator=state.generator.replace(params=larger), average=average)
 
 
 def untrained_run(config, workdir):
-    """A workdir that holds the first state of a config, made vivid, as if it had been trained."""
+    """A workdir with the checkpoint of a config's initial state, made vivid."""
     state = vivid(start(config)[1])
     keep_config(config, workdir)
     (workdir / "metrics.jsonl").touch()

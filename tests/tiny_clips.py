@@ -1,5 +1,7 @@
 """A TFDS builder in the project's clip format, small enough to build inside a test."""
 
+import shutil
+
 import numpy as np
 import tensorflow_datasets as tfds
 
@@ -11,7 +13,7 @@ SUBJECTS = 5
 
 
 class TinyClips(local.LocalBuilder, skip_registration=True):
-    """Every pixel of a clip's video says which clip it is."""
+    """Every pixel of a clip's video identifies the clip."""
 
     VERSION = tfds.core.Version("1.0.0")
     BUILDER_CONFIGS = (tfds.core.BuilderConfig(name="demo"),)
@@ -45,3 +47,11 @@ def prepare(folder):
     builder = TinyClips(config="demo", data_dir=folder)
     builder.download_and_prepare(download_dir=folder / "raw", file_format="array_record")
     return folder
+
+
+def copy_as_version(folder, version):
+    """Puts the same set beside itself as another version."""
+    old, new = folder / "tiny_clips/demo/1.0.0", folder / "tiny_clips/demo" / version
+    shutil.copytree(old, new)
+    info = new / "dataset_info.json"
+    info.write_text(info.read_text().replace('"version": "1.0.0"', f'"version": "{version}"'))

@@ -1,7 +1,8 @@
 """Is the asked-for expression on the face: a small classifier of expression videos.
 
 It is trained on real training clips and judges clips of subjects it never saw, real (how far it can
-be trusted) and generated (the measure). Choice: the paper has no such number.
+be trusted) and generated (the measure). Clips of every size and length are read, by their first and
+last frame resized to 64x64. Choice: the paper has no such number.
 """
 
 import functools
@@ -52,13 +53,27 @@ class Classifier(nn.Module):
         return nn.Dense(self.num_classes)(x)
 
 
-def _ends(videos: np.ndarray) -> np.ndarray:
-    """First and last frame of clips `[B, T, H, W, 3]`: uint8 `[B, 2, 64, 64, 3]`."""
-    ends = videos[:, [0, -1]]
-    shape = (*ends.shape[:2], SIZE, SIZE, 3)
-    if ends.shape == shape:
-        return ends
-    return np.round(jax.image.resize(ends.astype(np.float32), shape, "linear")).astype(np.uint8)
+def ends(videos: np.ndarray) -> np.ndarray:
+    """What the classifier sees of clips: two frames of each, at its own size.
+
+    Args:
+      videos: `[B, T, H, W, 3]` uint8, of any length and size, square or not.
+
+    Returns:
+      First and last frame, uint8 `[B, 2, 64, 64, 3]`, resized bilinearly (with antialiasing where
+      they are reduced).
+    """
+    pairs = np.asarray(videos)[:, [0, -1]]
+    if pairs.shape[2:] == (SIZE, SIZE, 3):
+        return pairs
+    # One by one: a whole split as floats at its own size would not fit into memory.
+    return np.stack([np.asarray(_resize(pair)) for pair in pairs])
+
+
+@jax.jit
+def _resize(pair: jax.Array) -> jax.Array:
+    shape = (*pair.shape[:-3], SIZE, SIZE, 3)
+    return jnp.round(jax.image.resize(pair.astype(jnp.float32), shape, "linear")).astype(jnp.uint8)
 
 
 def _batch(
@@ -109,7 +124,8 @@ def train(
     """Trains a classifier on real clips.
 
     Args:
-      videos: `[N, T, H, W, 3]` uint8, from the neutral frame to the apex; only these two count.
+      videos: `[N, T, H, W, 3]` uint8, from the neutral frame to the apex; only these two count, so
+        that `ends(videos)` will do.
       labels: `[N]` int in [0, num_classes).
       num_classes: How many expressions there are.
       seed: The same seed, clips and machine give the same classifier, bit for bit.
@@ -120,7 +136,7 @@ def train(
       A function from clips `[B, T, H, W, 3]` uint8 to the labels it reads in them, `[B]` int.
     """
     model = Classifier(num_classes)
-    pairs, labels = _ends(videos), np.asarray(labels)
+    pairs, labels = ends(videos), np.asarray(labels)
     # Of the generators this one's programs compile in half the time.
     key, random = jax.random.key(seed, impl="rbg"), np.random.default_rng(seed)
     variables = _init(model, key)
@@ -132,4 +148,4 @@ def train(
         batch = _batch(pairs, labels, random)
         step_key = jax.random.fold_in(key, step)
         variables, moments = _update(model, variables, moments, *batch, rate, step_key)
-    return lambda videos: np.asarray(_read(model, variables, _ends(videos)))
+    return lambda videos: np.asarray(_read(model, variables, ends(videos)))

@@ -19,7 +19,7 @@ def acd(embeddings: jax.Array, pairs: str = "consecutive", squared: bool = False
     Args:
       embeddings: `[B, T, D]`, one embedding a frame, T at least 2.
       pairs: "consecutive" frames (the paper's words) or "all" pairs of frames (MoCoGAN's).
-      squared: Squared L2 distance in place of L2 (choice: L2 is the headline; the literature has
+      squared: Squared L2 distance instead of L2 (choice: L2 is the headline; the literature has
         both).
 
     Returns:
@@ -40,12 +40,12 @@ def acd(embeddings: jax.Array, pairs: str = "consecutive", squared: bool = False
 
 
 def acd_i(embeddings: jax.Array, image_embedding: jax.Array, squared: bool = False) -> jax.Array:
-    """ACD-I: how far the clip's identity lies from the input image's.
+    """ACD-I: the distance of the clip's identity from the input image's.
 
     Args:
       embeddings: `[B, T, D]`, one embedding a frame.
       image_embedding: `[B, D]`, the neutral input's.
-      squared: Squared L2 distance in place of L2.
+      squared: Squared L2 distance instead of L2.
 
     Returns:
       `[B]`, 0 or more: the mean distance over the frames.
@@ -66,7 +66,7 @@ def retrieval(query: jax.Array, gallery: jax.Array, truth: jax.Array) -> jax.Arr
     Returns:
       A scalar in [0, 1]; chance is 1 / M.
     """
-    # |q - g|^2 without |q|^2, which moves no minimum: [N, M] in place of [N, M, D].
+    # |q - g|^2 without |q|^2, which changes no minimum: [N, M] instead of [N, M, D].
     product = jnp.matmul(query, gallery.T, precision="highest")
     nearest = jnp.argmin(jnp.square(gallery).sum(-1) - 2 * product, axis=-1)
     return (nearest == truth).mean()

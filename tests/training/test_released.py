@@ -49,7 +49,7 @@ def test_key_frames_become_the_two_halves_of_a_video(tmp_path):
     whole.initial_weights, whole.seed = str(tmp_path / "released"), 1
     _, drawn = experiments.start(whole)
     started = released.start_from(whole, drawn)
-    # The release has no discriminator: the drawn one stays.
+    # The release has no discriminator: the drawn one is kept.
     assert started.discriminator.params is drawn.discriminator.params
 
     batch = experiments.random_batch(2)
@@ -63,14 +63,14 @@ def test_key_frames_become_the_two_halves_of_a_video(tmp_path):
     rounded = jax.tree.map(lambda x: np.asarray(x.astype("bfloat16"), np.float32), state.average)
     two = video(config, state.replace(average=rounded))
     assert two.shape[1] == 2
-    # An untrained generator is faint: its own size is the measure.
+    # An untrained generator's outputs are small: compared relative to their size.
     size = np.abs(two).max()
     assert np.abs(two[:, 0] - two[:, 1]).max() > 0.1 * size
     many = video(whole, started)
     np.testing.assert_allclose(many, np.repeat(two, 16, axis=1), atol=1e-3 * size)
 
 
-def test_a_release_does_not_tell_where_the_data_lay(release):
+def test_a_release_does_not_contain_data_paths(release):
     assert read_config(release[2]).data.data_dir == ""
 
 
@@ -99,7 +99,7 @@ def test_weights_that_are_not_finite_are_refused(release, tmp_path):
         released.start_from(config, release[1])
 
 
-def test_unknown_weights_name_those_that_ship(release):
+def test_unknown_weights_list_those_that_ship(release):
     config = release[0].copy_and_resolve_references()
     config.initial_weights = "nobody"
     with pytest.raises(UserError, match="no released weights 'nobody'"):

@@ -1,4 +1,4 @@
-"""trained.py: how much of a run is read to sample from it."""
+"""trained.py: what is read of a run to sample from it."""
 
 import shutil
 

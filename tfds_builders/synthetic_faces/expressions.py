@@ -5,6 +5,8 @@ goes is a choice, set by looking at 64-pixel frames: beyond 1 where the unit alo
 be seen there.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 UNITS = {
@@ -55,18 +57,23 @@ HEAD = {
 tilt, and decimetres towards the camera. The same for all, so that photo and label tell it."""
 
 
-def displacement(units: dict[str, np.ndarray], expression: str) -> np.ndarray:
-    """Returns how far each vertex moves at the apex, in decimetres, float32 [V, 3].
+def preset(unit_names: Sequence[str], expression: str) -> np.ndarray:
+    """Returns how far each face unit goes at the apex at strength 1, float32 [len(unit_names)].
 
     Args:
-      units: the head model's face units, each float32 [V, 3].
-      expression: one of `fevgan_jax.EXPRESSIONS`, at strength 1.
+      unit_names: the head model's face units, in its order.
+      expression: one of `fevgan_jax.EXPRESSIONS`.
     """
-    total = 0
+    amounts = np.zeros(len(unit_names), np.float32)
     for name, amount in UNITS[expression].items():
-        sides = [name] if name in units else [name + "Left", name + "Right"]
-        total = total + amount * sum(units[side] for side in sides)
-    return total.astype(np.float32)
+        for side in sides(unit_names, name):
+            amounts[unit_names.index(side)] = amount
+    return amounts
+
+
+def sides(unit_names: Sequence[str], name: str) -> list[str]:
+    """Returns the face units that a name without a side stands for: itself, or left and right."""
+    return [name] if name in unit_names else [name + "Left", name + "Right"]
 
 
 def onset(num_frames: int, start: float, end: float, suddenness: float) -> np.ndarray:

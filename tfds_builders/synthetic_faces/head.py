@@ -64,7 +64,8 @@ class Model:
       base: float32 [V, 3], the base head.
       shape_names: names of the D directions of shape.
       shapes: float32 [D, 2, V, 3], what each direction does at -1 and at +1.
-      units: float32 [V, 3] of each of the 52 ARKit face units.
+      unit_names: names of the 52 ARKit face units, in the order of `units`.
+      units: float32 [52, V, 3], what each face unit does at 1.
       mesh: what the renderer needs.
       eyes: vertex ids of the eyeballs, the subject's right one first.
       lids: vertex ids of the skin around each.
@@ -77,7 +78,8 @@ class Model:
     base: np.ndarray
     shape_names: tuple[str, ...]
     shapes: np.ndarray
-    units: dict[str, np.ndarray]
+    unit_names: tuple[str, ...]
+    units: np.ndarray
     mesh: render.Mesh
     eyes: tuple[np.ndarray, np.ndarray]
     lids: tuple[np.ndarray, np.ndarray]
@@ -94,7 +96,7 @@ def load() -> Model:
     macros = arrays["macros"].astype(np.float32)
     average = base + macros[:, :, 0].mean(axis=(0, 1))
     units = arrays["units"].astype(np.float32)
-    units = dict(zip(arrays["unit_names"].tolist(), units, strict=True))
+    unit_names = tuple(arrays["unit_names"].tolist())
     material, triangles = arrays["material"], arrays["triangles"].astype(np.int32)
     eyes = tuple(
         np.flatnonzero((material == kernels.EYE) & (average[:, 0] * side > 0)) for side in (-1, 1)
@@ -119,7 +121,7 @@ def load() -> Model:
         neighbours=_neighbours(triangles, len(base)),
     )
     skin = (material == kernels.SKIN) & (average[:, 2] > 0.1) & (cavity < 0.5)
-    lower = units["jawOpen"][:, 1] < -0.1
+    lower = units[unit_names.index("jawOpen"), :, 1] < -0.1
     landmarks = np.zeros(68, int)
     for i, (x, y) in _LANDMARKS.items():
         for j, place in {i: (x, y), _MIRROR[i]: (-x, y)}.items():
@@ -131,6 +133,7 @@ def load() -> Model:
         base=base,
         shape_names=tuple(arrays["shape_names"].tolist()),
         shapes=arrays["shapes"].astype(np.float32),
+        unit_names=unit_names,
         units=units,
         mesh=mesh,
         eyes=eyes,
@@ -184,6 +187,19 @@ def neutral(
         0.04,
     ]  # or they pierce cheeks and pressed lips
     return head.astype(np.float32)
+
+
+def displacement(model: Model, amounts: np.ndarray) -> np.ndarray:
+    """Returns how far face units move each vertex, in decimetres, float32 [V, 3].
+
+    Args:
+      model: the head model.
+      amounts: [52], how far each unit goes, near [0, 1].
+    """
+    moved = np.zeros_like(model.base)
+    for unit in np.flatnonzero(amounts):  # most are 0
+        moved += np.float32(amounts[unit]) * model.units[unit]
+    return moved
 
 
 def free_directions(model: Model) -> list[str]:

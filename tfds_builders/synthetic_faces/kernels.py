@@ -19,7 +19,7 @@ def normals_and_creases(points, triangles, neighbours, side):
     """Finds where each vertex faces and how deep it lies in a crease.
 
     Args:
-      points: float32 [V, 3] in samples, as `render.render` takes them in pixels.
+      points: float32 [V, 3] in samples, see `render.Traced`.
       triangles: int32 [F, 3].
       neighbours: int32 [V, K].
       side: float32, samples along the image: creases do not depend on the size.

@@ -11,7 +11,8 @@ import numpy as np
 from fevgan_jax.tfds_builders.synthetic_faces import kernels
 
 SUPERSAMPLE = 3
-"""Samples along each axis of a pixel; choice: 9 in all leave no stairs at 64 pixels."""
+"""Samples along each axis of a pixel; choice: 9 in all leave no stairs at 64 pixels.
+Odd, so that one of them is the pixel's centre."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,34 +63,53 @@ class Paint:
     gloss: float
 
 
-def render(
-    mesh: Mesh, paint: Paint, points: np.ndarray, oval: np.ndarray, size: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Draws one face on black.
+@dataclasses.dataclass(frozen=True)
+class Traced:
+    """What the camera sees, before any colour; S samples along each axis.
+
+    Attributes:
+      points: float32 [V, 3], column, row and nearness in samples.
+      coverage: uint8 [S, S], how much of a sample is inside of the face's oval.
+      drawn: int32 [S, S], the nearest triangle, -1 for none.
+      weights: float32 [S, S, 2], the sample's weights of the triangle's first and second vertex.
+    """
+
+    points: np.ndarray
+    coverage: np.ndarray
+    drawn: np.ndarray
+    weights: np.ndarray
+
+
+def trace(mesh: Mesh, points: np.ndarray, oval: np.ndarray, size: int) -> Traced:
+    """Finds what each sample of the picture shows.
 
     Args:
       mesh: the face.
-      paint: its colours and light.
       points: float32 [V, 3], pixel column, pixel row, and nearness in pixels (larger is nearer).
-      oval: float32 [N, 2], the polygon in pixels outside of which all is black.
-      size: side of the square image.
-
-    Returns:
-      The image, sRGB uint8 [size, size, 3], and the mask of the oval, uint8 [size, size, 1], 0 or
-      255.
+      oval: float32 [N, 2], the polygon in pixels outside of which nothing is seen.
+      size: side of the square picture, in pixels of `SUPERSAMPLE` x `SUPERSAMPLE` samples.
     """
     side = size * SUPERSAMPLE
     points = (points * np.float32(SUPERSAMPLE)).astype(np.float32)
     coverage = np.zeros((side, side), np.uint8)
     corners = np.round((oval * SUPERSAMPLE - 0.5) * 16).astype(np.int32)
     cv2.fillPoly(coverage, [corners], 255, lineType=cv2.LINE_AA, shift=4)
+    return Traced(points, coverage, *kernels.rasterise(coverage, points, mesh.triangles))
+
+
+def colour(mesh: Mesh, paint: Paint, traced: Traced) -> tuple[np.ndarray, np.ndarray]:
+    """Draws what was traced, on black.
+
+    Returns:
+      The image, sRGB uint8 [size, size, 3], and the mask of the oval, uint8 [size, size, 1], 0 or
+      255.
+    """
     normals, creases = kernels.normals_and_creases(
-        points, mesh.triangles, mesh.neighbours, np.float32(side)
+        traced.points, mesh.triangles, mesh.neighbours, np.float32(len(traced.coverage))
     )
-    drawn, weights = kernels.rasterise(coverage, points, mesh.triangles)
     linear = kernels.shade(
-        drawn, weights, normals, creases, mesh.triangles, mesh.material, mesh.paint_at, mesh.lips,
-        mesh.cavity, paint.skin, paint.lips, paint.iris, paint.teeth, paint.light, paint.lamp,
-        paint.fill, np.float32(paint.gloss),
+        traced.drawn, traced.weights, normals, creases, mesh.triangles, mesh.material,
+        mesh.paint_at, mesh.lips, mesh.cavity, paint.skin, paint.lips, paint.iris, paint.teeth,
+        paint.light, paint.lamp, paint.fill, np.float32(paint.gloss),
     )  # fmt: skip
-    return kernels.develop(linear, coverage, SUPERSAMPLE)
+    return kernels.develop(linear, traced.coverage, SUPERSAMPLE)

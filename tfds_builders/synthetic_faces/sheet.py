@@ -2,7 +2,8 @@
 
 The picture in the README:
 
-    python -m fevgan_jax.tfds_builders.synthetic_faces.sheet --output=docs/synthetic_faces.png
+    cd tfds_builders/synthetic_faces
+    python -m fevgan_jax.tfds_builders.synthetic_faces.sheet --output=faces.png
 """
 
 import cv2

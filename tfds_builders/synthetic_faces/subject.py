@@ -79,20 +79,13 @@ def make(subject_id: int) -> Subject:
         freckles=max(random.uniform(-1.5, 1), 0) * (darkness < 2),
         seed=int(random.integers(1 << 31)),
     )
-    across, above = np.radians(random.uniform(-38, 38)), np.radians(random.uniform(12, 40))
-    lamp = [np.sin(across) * np.cos(above), np.sin(above), np.cos(across) * np.cos(above)]
-    warmth = random.normal(0, 0.04)
-    tint = np.array([1 + warmth, 1, 1 - warmth])
-    brightness = random.uniform(0.75, 0.95)
     colours = render.Paint(
         skin=paint.skin(traits),
         lips=paint.linear(traits.lips),
         iris=1.4 * paint.linear(iris),
         teeth=paint.linear(np.array([0.93, 0.90, 0.84]) * random.uniform(0.93, 1.0)),
-        light=np.array(lamp, np.float32),
-        lamp=(brightness * tint).astype(np.float32),
-        fill=(random.uniform(0.28, 0.4) * (2 - tint)).astype(np.float32),
         gloss=random.uniform(0.02, 0.07),
+        **light(random),
     )
     return Subject(
         vertices=vertices,
@@ -100,6 +93,20 @@ def make(subject_id: int) -> Subject:
         strength=random.uniform(0.92, 1.08),
         onset=(random.uniform(0.0, 0.08), random.uniform(0.85, 1.0), random.uniform(0.9, 1.15)),
     )
+
+
+def light(random: np.random.Generator) -> dict[str, np.ndarray]:
+    """Draws a light: the fields of `render.Paint` that say how a face is lit."""
+    across, above = np.radians(random.uniform(-38, 38)), np.radians(random.uniform(12, 40))
+    lamp = [np.sin(across) * np.cos(above), np.sin(above), np.cos(across) * np.cos(above)]
+    warmth = random.normal(0, 0.04)
+    tint = np.array([1 + warmth, 1, 1 - warmth])
+    brightness = random.uniform(0.75, 0.95)
+    return {
+        "light": np.array(lamp, np.float32),
+        "lamp": (brightness * tint).astype(np.float32),
+        "fill": (random.uniform(0.28, 0.4) * (2 - tint)).astype(np.float32),
+    }
 
 
 def _pick(random: np.random.Generator, colours: np.ndarray, likely: list[float]) -> np.ndarray:
