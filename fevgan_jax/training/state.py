@@ -57,8 +57,7 @@ class TrainState:
       average: the generator's moving averages, or None.
       metrics: running averages since the last line of metrics, so that a resumed run writes the
         same line as an uninterrupted one.
-      failed_step: the first step whose losses, weights, statistics or optimizer states were not
-        finite, or -1.
+      failed_step: the first step whose losses, weights or statistics were not finite, or -1.
     """
 
     step: jax.Array

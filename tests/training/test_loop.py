@@ -160,6 +160,18 @@ def test_an_infinite_update_stops_the_run_at_its_step_and_is_not_saved(run, tmp_
     assert not (tmp_path / "checkpoints").exists()
 
 
+def test_an_optimizer_that_is_not_finite_is_not_saved(run, tmp_path):
+    config = run[0].copy_and_resolve_references()
+    # The squares of its gradients overflow, and an update divided by their root is nothing.
+    config.generator_loss.reconstruction = 1e25
+    config.num_steps = config.checkpoint_every = 1
+    with pytest.raises(
+        FloatingPointError, match=r"generator\.optimizer\.\S+ was not finite at step 1"
+    ):
+        training.train(config, tmp_path)
+    assert not (tmp_path / "checkpoints").exists()
+
+
 def test_a_run_without_a_checkpoint_says_so(run, tmp_path):
     _, workdir = run
     (tmp_path / "config.json").write_text((workdir / "config.json").read_text())
