@@ -62,7 +62,7 @@ def test_beyond_the_faded_region_every_pixel_is_the_photos(face):
 
 
 def test_the_movement_fades_without_a_seam(face):
-    picture, landmarks = face
+    landmarks = face[1]
     ramp = np.broadcast_to(np.arange(512, dtype=np.uint8)[:, None, None] // 4 + 60, (512, 512, 3))
     stage = moving.on_photo(np.ascontiguousarray(ramp), landmarks, SIDE)
     moved = drawn(stage, frame((0.0, 0.05)))

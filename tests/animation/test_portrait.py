@@ -148,10 +148,10 @@ def test_a_face_follows_changes_and_starts_from_its_own(photo):
     assert np.diff(away).max() < 0.35 * away[-1], "no jump"
 
 
-def test_what_is_asked_wrongly_is_said_before_any_work(tmp_path):
+def test_what_is_asked_wrongly_is_said_before_any_work():
     for options, message in (
         (portrait.Options(drive="clip.mp4", loop=True), "leave --fps and --loop out"),
-        (portrait.Options(units=("jaw:1",)), "no face unit 'jaw'"),
+        (portrait.Options(units=("jawOpn:1",)), "no face unit 'jawOpn'"),
     ):
         with pytest.raises(UserError, match=message):
             portrait.order([], options)
