@@ -90,8 +90,23 @@ def test_paint_lies_where_the_mask_says(face):
     picture, landmarks = face
     stage = moving.on_crop(picture, landmarks, SIDE, 128)
     got = drawn(stage, frame(paint=1.0))
-    np.testing.assert_array_equal(got[86:90, 60:68], np.broadcast_to([0, 255, 0], (4, 8, 3)))
+    paint = np.rint(stage.lit(np.float32([-1, 1, -1])))
+    np.testing.assert_allclose(got[86:90, 60:68], np.broadcast_to(paint, (4, 8, 3)), atol=1)
+    assert paint.argmax() == 1, "green"
     np.testing.assert_array_equal(got[:78], stage.picture[:78])
+
+
+def test_paint_is_seen_in_the_photos_light(face):
+    picture, landmarks = face
+    red = np.rint(picture * [1.0, 0.6, 0.4]).astype(np.uint8)
+    stage = moving.on_photo(red, landmarks, SIDE)
+    white = stage.lit(np.float32([1, 1, 1]))
+    assert white[0] > 1.3 * white[1] > 1.3 * white[2]
+    np.testing.assert_allclose(stage.lit(np.float32([-1, -1, -1])), 0)
+    brightest = 255 * stage.light
+    assert (stage.lit(np.float32([1, 1, 1])) <= brightest).all()
+    blue, grey = stage.lit(np.float32([-0.5, 0, 0.5])), stage.lit(np.float32([0, 0, 0]))
+    assert blue[2] / blue[0] < 2 * grey[2] / grey[0], "the paint's own would be 3"
 
 
 def test_a_face_at_the_photos_edge(face):
