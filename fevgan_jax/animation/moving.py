@@ -14,6 +14,12 @@ _FADE_FROM, _FADE_TO = 0.02, 0.16
 crop's side (choice: hair and background stay still, and skin is not seen to stretch)."""
 _SPREAD = 3 / 64
 """Width of the blur that carries the oval's flow beyond it, in shares of the side."""
+_OWN_HUE = 0.35
+"""How much of its hue paint keeps; the rest is that of the face's brightest skin (choice, by eye
+on portraits: the shipped network's teeth turn bluish with all of it, and its tongues grey with
+none)."""
+_BRIGHTEST = 97
+"""Percentile of the face's pixels, channel by channel, that stands for its brightest skin."""
 _FAINTEST = 1 / 512
 """Less paint than this changes no pixel's value."""
 _STILL = 1e-3
@@ -53,6 +59,21 @@ class Stage:
         left, top = np.clip(np.floor(there.min(0)), 0, shape).astype(int)
         right, bottom = np.clip(np.ceil(there.max(0)), 0, shape).astype(int)
         return slice(top, bottom), slice(left, right)
+
+    @functools.cached_property
+    def light(self) -> np.ndarray:
+        """Colour `[3]` of the brightest skin, in [0, 1]: what white looks like in this photo."""
+        skin = self.face[(self.inside > 0) & (self.face > 0).any(-1)]
+        return np.float32(np.percentile(skin, _BRIGHTEST, axis=0) / 255)
+
+    def lit(self, colour: np.ndarray) -> np.ndarray:
+        """Paint, float32 `[S, S, 3]` in [-1, 1], as this photo's light shows it, in [0, 255].
+
+        Its brightness is kept, but nothing is brighter than the brightest skin.
+        """
+        own = (colour + 1) / 2
+        tinted = own.mean(-1, keepdims=True) * (self.light / self.light.mean())
+        return 255 * np.minimum(_OWN_HUE * own + (1 - _OWN_HUE) * tinted, self.light)
 
     @functools.cached_property
     def share(self) -> np.ndarray:
@@ -147,14 +168,14 @@ def draw(stage: Stage, frame: Frame, onto: np.ndarray) -> None:
     painted = stage.enlarged(frame.paint * stage.inside, cv2.BORDER_CONSTANT)
     wet = painted > _FAINTEST
     if wet.any():
-        _paint(box, painted, stage.enlarged(frame.colour), wet)
+        _paint(box, painted, stage.enlarged(stage.lit(frame.colour)), wet)
 
 
 def _paint(box: np.ndarray, painted: np.ndarray, colour: np.ndarray, wet: np.ndarray) -> None:
     rows, columns = (np.flatnonzero(wet.any(axis)) for axis in (1, 0))
     part = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
     share = painted[part].clip(0, 1)[..., None]
-    mixed = box[part] * (1 - share) + (colour[part] + 1) * 127.5 * share
+    mixed = box[part] * (1 - share) + colour[part] * share
     np.copyto(box[part], np.rint(mixed).clip(0, 255).astype(np.uint8), where=wet[part][..., None])
 
 
