@@ -92,7 +92,7 @@ def test_the_face_has_no_holes_and_lies_on_black(subject_id):
     inside = features["mask"][..., 0] == 255
     assert set(np.unique(features["mask"])) == {0, 255}
     assert 0.3 < inside.mean() < 0.7
-    dark = features["video"].max(axis=-1) < 8
+    dark = features["video"].max(axis=-1) < 3
     assert (dark & inside).sum() == 0
     for dy, dx in ((0, 1), (1, 0), (0, -1), (-1, 0)):
         inside = inside | np.roll(inside, (dy, dx), axis=(1, 2))

@@ -28,11 +28,9 @@ def _units(**amounts):
     return units
 
 
-def _pair(shown, units, turn=(0, 0, 0, 0), subject_id=20_000, size=SIZE, **lit):
-    who = clip.person(subject_id)
+def _pair(shown, units, turn=(0, 0, 0, 0)):
     change = pairs.Change(shown, np.zeros(4), units, np.array(turn, float))
-    paint = dataclasses.replace(who.paint, **lit)
-    return pairs.of_change(who.vertices, paint, change, size, np.random.default_rng(0))
+    return pairs.of_change(clip.person(20_000), change, SIZE, np.random.default_rng(0))
 
 
 def _traced(points, size=SIZE):
@@ -111,7 +109,7 @@ def test_flow_is_the_projected_vertices_motion(units, pose):
 
 @pytest.mark.parametrize(("relit", "bound"), [(False, 2.0), (True, 4.0)])
 def test_the_photo_warped_by_the_flow_is_the_picture_where_visible(relit, bound):
-    """Mean difference in levels of 255: interpolation and creases, and by a lamp its shading."""
+    """Mean difference in levels of 255: interpolation, creases and folds; a lamp's shading."""
     even = {"lamp": np.zeros(3, np.float32), "fill": np.full(3, 0.9, np.float32), "gloss": 0.0}
     warped, still = [], []
     for seed in range(12):
@@ -119,7 +117,7 @@ def test_the_photo_warped_by_the_flow_is_the_picture_where_visible(relit, bound)
         change = pairs.draw(random, MODEL.unit_names)
         who = clip.person(20_000 + seed % 4)
         paint = dataclasses.replace(who.paint, **(subject.light(random) if relit else even))
-        pair = pairs.of_change(who.vertices, paint, change, 128, random)
+        pair = pairs.of_change(dataclasses.replace(who, paint=paint), change, 128, random)
         where = _off_the_edge(pair)
         warped.append(np.abs(_warped(pair).astype(float) - pair["picture"])[where].mean())
         still.append(np.abs(pair["photo"].astype(float) - pair["picture"])[where].mean())

@@ -49,8 +49,8 @@ def render_subject(
     random = np.random.default_rng([11, subject_id, label])
     progress = expressions.onset(NUM_FRAMES, *who.onset)
     units = expressions.preset(model.unit_names, expression) * who.strength
+    units = units * random.normal(1, 0.02)  # choice: nobody does the same thing twice
     moved = head.displacement(model, units)
-    moved = moved * random.normal(1, 0.02)  # choice: nobody does the same thing twice
     drift = random.normal(0, head_motion, 3) * [0.5, 1, 0.5]
     apex = expression_head * np.array(expressions.HEAD[expression]) + [*drift, 0]
 
@@ -62,7 +62,7 @@ def render_subject(
     for frame in chosen:
         points = place(posed(frame))
         traced = render.trace(model.mesh, points, camera.oval(points, model), image_size)
-        image, mask = render.colour(model.mesh, who.paint, traced)
+        image, mask = render.colour(model.mesh, who.painted(progress[frame] * units), traced)
         frames.append(image)
         masks.append(mask)
         landmarks.append(points[model.landmarks, :2])

@@ -83,8 +83,8 @@ def render_pair(subject_id: int, number: int, image_size: int = 64) -> dict[str,
     random = np.random.default_rng([13, subject_id, number])
     change = draw(random, head.load().unit_names)
     who = clip.person(subject_id)
-    paint = dataclasses.replace(who.paint, **subject.light(random))
-    answer = of_change(who.vertices, paint, change, image_size, random)
+    lit = dataclasses.replace(who, paint=dataclasses.replace(who.paint, **subject.light(random)))
+    answer = of_change(lit, change, image_size, random)
     name = clip.subject_name(subject_id)
     return answer | {"subject": name, "clip": f"{name}_pair{number:03d}"}
 
@@ -95,8 +95,7 @@ def of_subject(subject_id: int, number: int, image_size: int = 64) -> list[dict[
 
 
 def of_change(
-    vertices: np.ndarray,
-    paint: render.Paint,
+    who: subject.Subject,
     change: Change,
     image_size: int,
     random: np.random.Generator,
@@ -104,8 +103,7 @@ def of_change(
     """Renders what a change says.
 
     Args:
-      vertices: float32 [V, 3], the neutral head.
-      paint: colours and light of both pictures.
+      who: the person, in the light of both pictures.
       change: what they show.
       image_size: side S of the square pictures.
       random: moves the crop a little.
@@ -120,7 +118,7 @@ def of_change(
     model = head.load()
 
     def posed(units, motion):
-        return camera.pose(model, vertices + head.displacement(model, units), motion)
+        return camera.pose(model, who.vertices + head.displacement(model, units), motion)
 
     before = posed(change.shown, change.stance)
     place = camera.crop(before, model, image_size, random)
@@ -130,9 +128,9 @@ def of_change(
         for points in (place(before), place(after))
     )
     flow, visible = correspondence.backward(model.mesh, picture, photo)
-    image, mask = render.colour(model.mesh, paint, picture)
+    image, mask = render.colour(model.mesh, who.painted(change.units), picture)
     return {
-        "photo": render.colour(model.mesh, paint, photo)[0],
+        "photo": render.colour(model.mesh, who.painted(change.shown), photo)[0],
         "picture": image,
         "flow": flow.astype(np.float16),
         "visible": visible & mask,

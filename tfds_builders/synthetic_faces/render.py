@@ -8,7 +8,7 @@ import dataclasses
 import cv2
 import numpy as np
 
-from fevgan_jax.tfds_builders.synthetic_faces import kernels
+from fevgan_jax.tfds_builders.synthetic_faces import kernels, shading
 
 SUPERSAMPLE = 3
 """Samples along each axis of a pixel; choice: 9 in all leave no stairs at 64 pixels.
@@ -21,10 +21,11 @@ class Mesh:
 
     Attributes:
       triangles: int32 [F, 3], counter-clockwise seen from outside.
-      material: uint8 [V], one of `kernels.SKIN`, `EYE`, `TEETH`, `TONGUE`; the same within a
-        triangle.
+      material: uint8 [V], one of `kernels.SKIN`, `EYE`, `TEETH`, `TONGUE`, `FRAME`; the same
+        within a triangle.
       paint_at: float32 [V, 2], where a vertex looks its colour up: (column, row) of the skin paint
-        for SKIN, (right, up) in iris radii for EYE.
+        for SKIN, (right, up) in iris radii for EYE, (number of the tooth from the middle,
+        decimetres from the biting edge) for TEETH, (right, near) in decimetres for TONGUE.
       lips: float32 [V], how much of a vertex is lip, in [0, 1].
       cavity: float32 [V], how much of a vertex is inside of the mouth, in [0, 1].
       neighbours: int32 [V, K], padded with the vertex itself.
@@ -47,6 +48,7 @@ class Paint:
       lips: float32 [3].
       iris: float32 [3].
       teeth: float32 [3].
+      frame: float32 [3], of glasses.
       light: float32 [3], a unit vector towards the lamp (x right, y up, z to the camera).
       lamp: float32 [3], the lamp's colour.
       fill: float32 [3], the colour of the light from everywhere.
@@ -57,6 +59,7 @@ class Paint:
     lips: np.ndarray
     iris: np.ndarray
     teeth: np.ndarray
+    frame: np.ndarray
     light: np.ndarray
     lamp: np.ndarray
     fill: np.ndarray
@@ -107,9 +110,9 @@ def colour(mesh: Mesh, paint: Paint, traced: Traced) -> tuple[np.ndarray, np.nda
     normals, creases = kernels.normals_and_creases(
         traced.points, mesh.triangles, mesh.neighbours, np.float32(len(traced.coverage))
     )
-    linear = kernels.shade(
+    linear = shading.shade(
         traced.drawn, traced.weights, normals, creases, mesh.triangles, mesh.material,
         mesh.paint_at, mesh.lips, mesh.cavity, paint.skin, paint.lips, paint.iris, paint.teeth,
-        paint.light, paint.lamp, paint.fill, np.float32(paint.gloss),
+        paint.frame, paint.light, paint.lamp, paint.fill, np.float32(paint.gloss),
     )  # fmt: skip
     return kernels.develop(linear, traced.coverage, SUPERSAMPLE)
