@@ -58,7 +58,7 @@ def generator(name: str) -> tuple[ml_collections.ConfigDict, dict[str, Any]]:
       name: a folder of `ASSETS`, or the full path of one that `export` made.
 
     Raises:
-      UserError: there are none of that name.
+      UserError: there are no released weights of that name.
     """
     folder = _folder(name)
     return read_config(folder), _read(folder)["generator"]

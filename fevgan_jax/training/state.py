@@ -16,7 +16,7 @@ from fevgan_jax.training.family import Batch, Family
 from fevgan_jax.training.optimizers import make_optimizer
 
 NETWORKS = ("generator", "discriminator", "average")
-"""The fields of a state that hold a network's weights."""
+"""The fields of a state that hold network weights."""
 
 
 @flax.struct.dataclass
