@@ -34,13 +34,13 @@ def get_config() -> ml_collections.ConfigDict:
     config.data = ml_collections.ConfigDict()
     config.data.dataset = ""  # forced: TFDS name/config; each experiment's own
     config.data.data_dir = ""  # choice: "" is TFDS's folder, TFDS_DATA_DIR or ~/tensorflow_datasets
-    config.data.version = ""  # choice: "" is the newest that is prepared; replaced by the set's
-    config.data.fingerprint = ""  # forced: replaced by a hash of what the set says of itself
+    config.data.version = ""  # choice: "" is the newest prepared one; replaced by the set's
+    config.data.fingerprint = ""  # forced: replaced by a hash of the set's description
     config.data.class_names = EXPRESSIONS  # paper: six labels; replaced by the data set's
     config.data.clip_shape = (32, 64, 64, 3)  # forced: VGAN's video; replaced by the data set's
     config.data.on_device = False  # choice: True keeps the set in device memory (MUG: 0.5 GB)
-    # choice: GiB of decoded clips that a host keeps, in a file that the system caches in memory as
-    # far as there is room: 21,000 clips at 64 pixels, several times MUG
+    # choice: GiB of decoded clips that a host keeps in a temporary file, which the system caches in
+    # free memory: 21,000 clips at 64 pixels, several times MUG
     config.data.cache_gib = 8.0
     config.data.shapes = ml_collections.ConfigDict()  # forced: replaced by the data set's features
     config.data.window = 0  # paper: whole clips; 16 trains on random windows of 16 frames
@@ -93,15 +93,15 @@ def get_config() -> ml_collections.ConfigDict:
     config.eval.split = "test"  # paper: subjects not in the training split
     config.eval.batch_size = 16  # choice: changes memory, not results
     config.eval.max_clips = 0  # choice: 0 takes every clip of the split; else a balanced sample
-    # choice: seed of the sample, the noise, the classifier and the intervals; not that of the run,
-    # so that runs of several seeds are evaluated alike
+    # choice: seed of the sample, the noise, the classifier and the intervals; apart from the run's,
+    # so that runs with several seeds are evaluated in the same way
     config.eval.seed = 0
     # paper: PSNR, SSIM, ACD, ACD-I. choice: PSNR and SSIM inside the face mask too, because a black
     # background raises both; ImaGINator's pooled PSNR; motion, which is 0 for a still picture.
     # There are also "lpips", "jitter" and "frechet_face", see evaluation/protocol.py.
     config.eval.metrics = ("psnr", "psnr_face", "psnr_pooled", "ssim", "ssim_face", "motion")
     config.eval.metrics += ("acd", "acd_i")
-    # Every variant is computed; these two say which of them `acd` and `acd_i` stand for.
+    # Every variant is computed; these two choose those that are named `acd` and `acd_i`.
     config.eval.identity_pairs = "consecutive"  # paper: ACD of neighbouring frames; "all" MoCoGAN's
     config.eval.identity_distance = "l2"  # choice: most common in the literature; or "squared_l2"
     config.eval.embedder = ml_collections.ConfigDict()
@@ -137,5 +137,5 @@ def adam() -> ml_collections.ConfigDict:
 
 
 def _section_of_numbers() -> ml_collections.ConfigDict:
-    """An empty section in which a schedule may take a number's place."""
+    """An empty section in which a schedule may replace a number."""
     return ml_collections.ConfigDict(type_safe=False)

@@ -11,7 +11,7 @@ from fevgan_jax.configs import demo
 from fevgan_jax.run.checkpoint import Checkpoints
 from fevgan_jax.run.workdir import keep_config
 from fevgan_jax.training.family import build_family
-from fevgan_jax.training.state import init_state
+from fevgan_jax.training.state import batch_shapes, init_state
 from fevgan_jax.training.step import make_metrics
 
 CLIP = (32, 64, 64, 3)
@@ -57,6 +57,21 @@ def random_batch(size, seed=0, clip_shape=CLIP):
         "video": random.integers(0, 256, (size, *clip_shape), np.uint8),
         "label": random.integers(0, 6, size).astype(np.int32),
     }
+
+
+def batch_for(config, family, seed=0):
+    """A random batch of the features that a family is trained on, two rows a critic step."""
+    random = np.random.default_rng(seed)
+
+    def draw(leaf):
+        if leaf.dtype == np.uint8:
+            return random.integers(0, 256, leaf.shape, np.uint8)
+        if leaf.dtype == np.int32:
+            return random.integers(0, 6, leaf.shape).astype(np.int32)
+        return random.uniform(0.0, 1.0, leaf.shape).astype(leaf.dtype)
+
+    shapes = batch_shapes(config, family, 2 * config.rule.critic_steps)
+    return {name: draw(leaf) for name, leaf in shapes.items()}
 
 
 def start(config):

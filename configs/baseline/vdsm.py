@@ -1,8 +1,8 @@
-"""VDSM (Vowels et al. 2021) on MUG, stage 1: an identity a clip, a pose a frame.
+"""VDSM (Vowels et al. 2021) on MUG, stage 1: one identity per clip, one pose per frame.
 
-python -m fevgan_jax.main --config=configs/baseline/vdsm.py --workdir=runs/vdsm
+    python -m fevgan_jax.main --config=configs/baseline/vdsm.py --workdir=runs/vdsm
 
-Stage 2 is `vdsm_dynamics`. No figure has been measured on MUG.
+Stage 2 is `vdsm_dynamics`. No run of this config has been measured.
 """
 
 import ml_collections
@@ -22,5 +22,5 @@ def get_config() -> ml_collections.ConfigDict:
     config.identity_divergence_loss = {"curve": ((0.0, 0.1), (1 / 3, 1.0))}
     config.pose_divergence_loss = {"curve": ((0.0, 30.0), (0.5, 0.2), (0.8, 0.4), (1.0, 1.0))}
     config.generator_optimizer.learning_rate = 1e-3  # paper (VDSM)
-    config.generator_optimizer.b1 = 0.9  # paper (VDSM): Adam's own
+    config.generator_optimizer.b1 = 0.9  # paper (VDSM): Adam's default
     return config

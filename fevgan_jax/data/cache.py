@@ -1,8 +1,8 @@
-"""Decoded clips, kept in one temporary file that all processes of a host share.
+"""A cache of decoded clips in one temporary file that all processes of a host share.
 
-Choice: a file rather than memory. The system keeps what it can of it in memory and may write the
-rest to the disk, so that a set that is larger than memory becomes slower by degrees and ends no
-run. Its name is gone as soon as every process has it open: nothing is left of it, even by a kill.
+Choice: a file instead of memory. The system caches the file in free memory and may write the rest
+to the disk, so that a set larger than memory only slows the run down. The file is unlinked as soon
+as every process has it open, so that nothing is left of it, even after a kill.
 """
 
 import errno
@@ -25,18 +25,18 @@ Clip = dict[str, np.ndarray]
 
 
 class DecodedClips:
-    """Gives clips as `read` does, and decodes each that has its place here only once.
+    """Returns clips as `read` does, and decodes each cached one only once.
 
-    The first clips of a split have a place; threads may ask for any at any time.
+    The first clips of a split are cached, as many as fit; thread-safe.
     """
 
     def __init__(self, read: Callable[[int], Clip], num_clips: int, max_bytes: float):
         """Opens the file; all processes of a run must do so together.
 
         Args:
-          read: decodes a clip, by its number; all are of the same shapes.
-          num_clips: how many there are.
-          max_bytes: how large the file may grow; at most half of what is free beside it.
+          read: decodes a clip, by its number; all have the same shapes.
+          num_clips: number of clips.
+          max_bytes: largest size of the file; half of the free space is the limit too.
         """
         self._read = read
         self._num_clips = num_clips
@@ -61,7 +61,8 @@ class DecodedClips:
         """The arrays of a clip."""
         if index >= self._places:
             return self._read(index)
-        # A clip's flag is written after it. Two that decode the same one write the same bytes.
+        # A clip's flag is written after the clip. Concurrent writers of one clip write the same
+        # bytes.
         if os.pread(self._file.fileno(), 1, index) == b"\1":
             return self._stored(index)
         clip = self._read(index)
@@ -84,14 +85,14 @@ class DecodedClips:
                 os.pwrite(self._file.fileno(), b"\1", index)
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-                raise  # a full disk costs speed alone
+                raise  # on a full disk the clip is not cached
 
     def _place(self, index: int) -> int:
         return self._num_clips + index * self._clip_bytes
 
 
 def _open_shared() -> BinaryIO:
-    """An empty file without a name, the same in all processes of this run that see its folder."""
+    """An empty unlinked file, the same in all processes of this run that share its folder."""
     if jax.process_count() == 1:
         return tempfile.TemporaryFile()
     number = int(multihost_utils.broadcast_one_to_all(np.int32(secrets.randbits(31))))

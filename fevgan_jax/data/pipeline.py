@@ -89,8 +89,11 @@ class Source:
             return value.decode()
         if isinstance(value, list):  # a video comes as a list of frames
             value = np.stack(value)
-        if isinstance(self._builder.info.features[name], tfds.features.ClassLabel):
+        feature = self._builder.info.features[name]
+        if isinstance(feature, tfds.features.ClassLabel):
             return np.int32(value)
+        if isinstance(value, int | float):  # a number comes as Python's own
+            return np.asarray(value, feature.np_dtype)
         return value[list(self.frames)] if self.frames and name in TIMED else value
 
     @functools.cache  # noqa: B019 (a source lives as long as its run)

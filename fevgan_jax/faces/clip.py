@@ -4,11 +4,10 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-import imageio_ffmpeg
 import numpy as np
 
 from fevgan_jax.data import timing
-from fevgan_jax.faces import crop, photo, track
+from fevgan_jax.faces import crop, movie, photo, track
 from fevgan_jax.runtime.errors import UserError
 
 VIDEOS = (".mp4", ".avi", ".mov", ".webm")
@@ -87,7 +86,7 @@ def _is_video(files: Sequence[str]) -> bool:
 
 def _read(files: Sequence[str], finder: track.Finder, image_size: int) -> Iterator[np.ndarray]:
     if _is_video(files):
-        yield from _read_video(files[0])
+        yield from movie.read(files[0])[1]
         return
     reduction = _reduction(photo.read(files[0]), finder, image_size)
     for file in files:
@@ -101,14 +100,3 @@ def _reduction(frame: np.ndarray, finder: track.Finder, image_size: int) -> int:
         return 1
     shrink = crop.shrink(crop.align(faces[0], image_size))
     return max(by for by in (1, 2, 4, 8) if by == 1 or shrink / by >= _FINE)
-
-
-def _read_video(file: str) -> Iterator[np.ndarray]:
-    try:
-        frames = imageio_ffmpeg.read_frames(file)
-        width, height = next(frames)["size"]
-        for frame in frames:
-            yield np.frombuffer(frame, np.uint8).reshape(height, width, 3)
-    # Which of these ffmpeg's reader raises depends on how much of the file is damaged.
-    except (OSError, RuntimeError, StopIteration) as error:
-        raise UserError(f"{file} cannot be read as a video; save it again as MP4") from error

@@ -42,11 +42,25 @@ def landmarks(image: np.ndarray) -> list[np.ndarray]:
     Raises:
       UserError: dlib or its models are not installed.
     """
+    return [face for _, face in scored(image)]
+
+
+def scored(image: np.ndarray, enlarge: bool = True) -> list[tuple[float, np.ndarray]]:
+    """Finds faces as `landmarks` does, with dlib's scores.
+
+    Args:
+      image: uint8 `[H, W, 3]`.
+      enlarge: search for faces of 40 pixels if there is none of 80.
+
+    Returns:
+      (score, landmarks) of each, the highest score first; all scores are above 0.5.
+    """
     detector, _ = _dlib()
+    image = np.ascontiguousarray(image)  # forced: dlib misreads a view of a larger picture
     boxes, scores, _ = detector.run(image, 0, _SURE)
-    if not boxes:
+    if not boxes and enlarge:
         boxes, scores, _ = detector.run(image, 1, _SURE)
-    return _shapes(image, boxes, scores)
+    return list(zip(sorted(scores, reverse=True), _shapes(image, boxes, scores), strict=True))
 
 
 class Finder:

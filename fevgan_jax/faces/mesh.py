@@ -10,6 +10,7 @@ import importlib.util
 import io
 import itertools
 import multiprocessing.util
+import os
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
@@ -68,11 +69,7 @@ class Finder:
     WINDOW = None  # MediaPipe reduces its input itself
 
     def __init__(self):
-        if importlib.util.find_spec("mediapipe") is None:
-            raise UserError(
-                "the tracker mediapipe needs the package mediapipe, which is not installed: "
-                'run `pip install "fevgan_jax[mediapipe]"`.'
-            )
+        _check_package("the tracker mediapipe")
         self._model = _for_landmarks_alone(model_file())
         self._is_new = True
 
@@ -112,12 +109,55 @@ class Finder:
         return _open(self._model, "VIDEO", num_faces=1, confidence=0.2)
 
 
+def unit_scores(path: str | None = None) -> Callable[[np.ndarray], dict[str, float] | None]:
+    """Opens the landmarker for face units in the frames of one clip, in their order.
+
+    Args:
+      path: the model file; None for the one in the weights folder.
+
+    Returns:
+      A function of uint8 `[H, W, 3]` that gives ARKit's units by name, in [0, 1], of the largest
+      face; None where there is no face.
+
+    Raises:
+      UserError: the package or the model file is missing.
+    """
+    _check_package("reading face units")
+    if path and not os.path.isfile(path):
+        raise UserError(f"{path}: there is no such model file; check --landmarker.")
+    with open(path or model_file(), "rb") as file:
+        model = file.read()
+    landmarker, times = _landmarker(model, "VIDEO", 1, 0.5, units=True), itertools.count(0, 40)
+
+    def measure(picture):
+        result = landmarker.detect_for_video(_to_mediapipe(picture), next(times))
+        if not result.face_blendshapes:
+            return None
+        return {each.category_name: each.score for each in result.face_blendshapes[0]}
+
+    return measure
+
+
 def _open(
     model: bytes, mode: str, num_faces: int, confidence: float
 ) -> Callable[[np.ndarray], np.ndarray]:
     """A landmarker: uint8 `[H, W, 3]` to `[N, 478, 2]`, as shares of the sides."""
+    landmarker = _landmarker(model, mode, num_faces, confidence)
+    times = itertools.count(_APART, _APART)
+
+    def measure(picture):
+        image = _to_mediapipe(picture)
+        if mode == "VIDEO":
+            result = landmarker.detect_for_video(image, next(times))
+        else:
+            result = landmarker.detect(image)
+        return np.array([[(point.x, point.y) for point in face] for face in result.face_landmarks])
+
+    return measure
+
+
+def _landmarker(model: bytes, mode: str, num_faces: int, confidence: float, units: bool = False):
     with _without_tensorflow():
-        import mediapipe
         from mediapipe.tasks.python import BaseOptions, vision
     options = vision.FaceLandmarkerOptions(
         BaseOptions(model_asset_buffer=model),
@@ -126,21 +166,26 @@ def _open(
         min_face_detection_confidence=confidence,
         min_face_presence_confidence=confidence,
         min_tracking_confidence=confidence,
+        output_face_blendshapes=units,
     )
     landmarker = vision.FaceLandmarker.create_from_options(options)
     # Closed at interpreter exit, it would use threads that have ended.
     multiprocessing.util.Finalize(landmarker, landmarker.close, exitpriority=0)
-    times = itertools.count(_APART, _APART)
+    return landmarker
 
-    def measure(picture):
-        image = mediapipe.Image(mediapipe.ImageFormat.SRGB, np.ascontiguousarray(picture))
-        if mode == "VIDEO":
-            result = landmarker.detect_for_video(image, next(times))
-        else:
-            result = landmarker.detect(image)
-        return np.array([[(point.x, point.y) for point in face] for face in result.face_landmarks])
 
-    return measure
+def _to_mediapipe(picture: np.ndarray):
+    with _without_tensorflow():
+        import mediapipe
+    return mediapipe.Image(mediapipe.ImageFormat.SRGB, np.ascontiguousarray(picture))
+
+
+def _check_package(what: str) -> None:
+    if importlib.util.find_spec("mediapipe") is None:
+        raise UserError(
+            f"{what} needs the package mediapipe, which is not installed: "
+            'run `pip install "fevgan_jax[mediapipe]"`.'
+        )
 
 
 @contextlib.contextmanager

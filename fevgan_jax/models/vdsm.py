@@ -1,9 +1,9 @@
 """VDSM (Vowels et al. 2021): a sequential VAE whose decoder is a mixture of experts, in two stages.
 
-Stage 1 learns an identity a clip and a pose a frame. Stage 2 keeps that encoder and decoder fixed
-and learns how poses follow each other (`vdsm_dynamics`). To make a video of a photo (choice: the
-paper has no photos), identity and first pose are the photo's, and the dynamics are the mean of the
-posteriors of the training clips with the label.
+Stage 1 learns one identity per clip and one pose per frame. Stage 2 keeps this encoder and decoder
+fixed and learns the dynamics of the poses (`vdsm_dynamics`). For a photo (choice: the paper has no
+photos), identity and first pose are the photo's, and the dynamics are the mean of the posteriors of
+the training clips with the label.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ from fevgan_jax.models.vdsm_dynamics import Dynamics
 
 SLOPE = 0.01
 Curve = tuple[tuple[float, float], ...]
-"""Pairs of progress in [0, 1] and weight; linear between them."""
+"""Pairs of progress in [0, 1] and weight, with linear interpolation."""
 
 
 class Generator(nn.Module):
@@ -30,12 +30,12 @@ class Generator(nn.Module):
     Attributes:
       num_classes: number of expressions.
       stage: 1 or 2.
-      clip_frames: frames T of the videos it makes.
-      num_frames: frames S of the sequences it learns, spread evenly over a clip.
+      clip_frames: frames T of the generated videos.
+      num_frames: frames S of the sequences in training, spread evenly over a clip.
       poses: length of a frame's pose.
-      identities: experts, and length of a clip's identity.
+      identities: number of experts, and length of a clip's identity.
       encoder_features: widths of the encoder.
-      encoder_slope: of the encoder's LeakyReLUs; 1, as published, makes it linear.
+      encoder_slope: slope of the encoder's LeakyReLUs; 1, as published, makes it linear.
       decoder_features: widths of every expert.
       hidden: width of the recurrent networks of stage 2.
     """
@@ -63,7 +63,7 @@ class Generator(nn.Module):
             self.dynamics = Dynamics(self.num_classes, self.poses, self.hidden)
 
     def __call__(self, condition: Mapping[str, jax.Array], *, train: bool) -> dict[str, jax.Array]:
-        """Reconstructs a clip in training; makes one of a photo and a label otherwise.
+        """Reconstructs a clip in training; otherwise generates one from a photo and a label.
 
         Args:
           condition: `image` `[B, 64, 64, 3]` in [-1, 1], `label`, `key` and `progress` `[B]`; in
@@ -91,7 +91,7 @@ class Generator(nn.Module):
             drawn, [self.identities, self.identities + size], axis=1
         )
         for_pose = for_pose.reshape(-1, self.num_frames, self.poses)
-        # Sharper over the first half of the training: one expert comes to stand for a person.
+        # Sharper over the first half of the training, so that one expert represents one person.
         temperature = 1.0 + 9.0 * jnp.minimum(2.0 * condition["progress"], 1.0)[:, None]
         code = identity[0] + identity[1] * for_identity
         mixture = nn.softmax(temperature * code, axis=-1)
@@ -117,8 +117,8 @@ class Encoder(nn.Module):
     Attributes:
       poses: length of the pose.
       identities: length of the identity.
-      features: widths of the convolutions, each with a blur that halves.
-      slope: of their LeakyReLUs.
+      features: widths of the convolutions, each followed by a blur-pool that halves the sides.
+      slope: slope of their LeakyReLUs.
     """
 
     poses: int
@@ -133,7 +133,7 @@ class Encoder(nn.Module):
         """Encodes frames `[B, S, 64, 64, 3]` in [0, 1]: poses and identities, `[B, S, D]` each."""
         x = frames.reshape(-1, *frames.shape[2:])
         for i, features in enumerate(self.features):
-            stddev = (16 * x.shape[-1]) ** -0.5  # choice: keeps the scale, which no norm mends
+            stddev = (16 * x.shape[-1]) ** -0.5  # choice: keeps the scale, as there is no norm
             x = Conv(features, (4, 4), padding=(1, 1), stddev=stddev, name=f"layer_{i}")(x)
             x = blurred(nn.leaky_relu(x, self.slope))
         stddev = (16 * x.shape[-1]) ** -0.5
@@ -152,11 +152,11 @@ class Encoder(nn.Module):
 
 
 class MixtureDecoder(nn.Module):
-    """Transposed convolutions whose kernels are a mixture of experts, one mixture a clip.
+    """Transposed convolutions whose kernels are a mixture of experts, one mixture per clip.
 
     Attributes:
       features: widths of the layers but the last.
-      experts: how many there are.
+      experts: number of experts.
     """
 
     features: tuple[int, ...]
@@ -169,14 +169,15 @@ class MixtureDecoder(nn.Module):
         x = jnp.concatenate([poses, whose], axis=-1)[:, :, None, None]
         for i, features in enumerate((*self.features, 3)):
             shape = (self.experts, 4, 4, features, x.shape[-1])
-            # choice: keeps the scale; behind the first layer four taps meet in each position.
+            # choice: keeps the scale; after the first layer each position sums four taps.
             stddev = (2.0 / (x.shape[-1] * (4 if i else 1))) ** 0.5
             kernels = self.param(f"kernel_{i}", nn.initializers.normal(stddev), shape)
             biases = self.param(f"bias_{i}", nn.initializers.zeros_init(), shape[::3])
             strides, padding = ((2, 2), (1, 1)) if i else ((1, 1), (0, 0))
 
             def convolved(frames, kernel, strides=strides, padding=padding):
-                # Products on every backend: a batch of kernels is then a batch of matrices.
+                # The form of products on every backend: it makes a batch of kernels a batch of
+                # matrices.
                 return transposed_convolve(frames, kernel, strides, padding, "product")
 
             x = jax.vmap(convolved)(x, jnp.einsum("be,e...->b...", mixture, kernels))
@@ -201,7 +202,7 @@ def blurred(x: jax.Array) -> jax.Array:
 
 
 def spread(video: jax.Array, num_frames: int) -> jax.Array:
-    """A video `[B, T, H, W, C]` as frames evenly spaced in time, between its own by their mean."""
+    """Resamples a video `[B, T, H, W, C]` to evenly spaced frames, by linear interpolation."""
     last = video.shape[1] - 1
     where = jnp.linspace(0.0, last, num_frames)
     before = jnp.floor(where).astype(jnp.int32)
@@ -210,7 +211,7 @@ def spread(video: jax.Array, num_frames: int) -> jax.Array:
 
 
 def condition(batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
-    """Photo and label, and the clip where there is one, which training reconstructs."""
+    """Photo and label and, if the batch has one, the clip, which training reconstructs."""
     given = {"image": batch["photo"], "label": batch["label"]}
     return given | {name: batch[name] for name in ("video",) if name in batch}
 
@@ -231,7 +232,7 @@ def divergence(code: tuple[jax.Array, jax.Array], prior: tuple[Any, Any]) -> jax
 
 
 def annealed(context, curve: Curve) -> jax.Array:
-    """The weight that a curve gives at this moment of the training."""
+    """The weight that a curve gives at this step of the training."""
     return jnp.interp(context.condition["progress"][0], *jnp.array(curve).T)
 
 
@@ -245,19 +246,19 @@ def _divergence(context, name: str, curve: Curve) -> jax.Array:
 
 
 def identity_divergence(context, *, curve: Curve) -> jax.Array:
-    """KL divergence of the identity from N(0, 1/15), in nats a clip, annealed by `curve`."""
+    """KL divergence of the identity from N(0, 1/15), in nats per clip, annealed by `curve`."""
     return _divergence(context, "identity", curve)
 
 
 def pose_divergence(context, *, curve: Curve) -> jax.Array:
-    """KL divergence of the poses from their prior, in nats a clip, annealed by `curve`."""
+    """KL divergence of the poses from their prior, in nats per clip, annealed by `curve`."""
     outputs = context.outputs
     prior = outputs["prior_mean"], outputs["prior_scale"]
     return annealed(context, curve) * divergence(_code(context, "pose"), prior)
 
 
 def dynamics_divergence(context, *, curve: Curve) -> jax.Array:
-    """KL divergence of the dynamics from N(0, 1/50), in nats a clip, annealed by `curve`."""
+    """KL divergence of the dynamics from N(0, 1/50), in nats per clip, annealed by `curve`."""
     return _divergence(context, "dynamics", curve)
 
 

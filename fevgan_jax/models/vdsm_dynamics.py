@@ -1,4 +1,4 @@
-"""VDSM's second stage: how a clip's poses follow each other, summed up in one code."""
+"""VDSM's second stage: the dynamics of a clip's poses, as one code."""
 
 import flax.linen as nn
 import jax
@@ -8,18 +8,18 @@ States = tuple[tuple[jax.Array, jax.Array], ...]
 
 
 class Dynamics(nn.Module):
-    """Infers a clip's dynamics from its poses, and walks from pose to pose by them.
+    """Infers a clip's dynamics from its poses, and unrolls poses by them.
 
     The collection `labels` holds the mean posterior of each label's clips, a moving average of
-    decay 0.99 (choice: the encoder moves while it is taken).
+    decay 0.99 (choice: the encoder of the dynamics changes during training).
 
     Attributes:
       num_classes: number of expressions.
       poses: length of a pose.
       hidden: width of the recurrent networks.
       codes: length of the dynamics.
-      layers: of the recurrent networks.
-      dropout: between the layers of the bidirectional one.
+      layers: number of layers of the recurrent networks.
+      dropout: dropout rate between the layers of the bidirectional one.
     """
 
     num_classes: int
@@ -40,16 +40,16 @@ class Dynamics(nn.Module):
         learns: bool,
         train: bool,
     ) -> tuple[dict[str, jax.Array], jax.Array]:
-        """Walks.
+        """Unrolls the poses.
 
         Args:
-          poses: the encoder's means: the clip's `[B, S, D]` to learn from, else the photo's
-            `[B, 1, D]`, where the walk begins.
+          poses: the encoder's means: the clip's `[B, S, D]` in training, else the photo's
+            `[B, 1, D]`, which is the first pose.
           label: `[B]` int32.
           for_poses: standard normal noise `[B, S, D]`, or zeros.
           for_dynamics: the same, `[B, codes]` or longer.
-          learns: infer the dynamics from the poses; else take the label's.
-          train: dropout, and move the labels' means.
+          learns: infer the dynamics from the poses; else take the label's mean.
+          train: apply dropout, and update the labels' means.
 
         Returns:
           Mean and scale of `dynamics`, `pose` and `prior`, and the poses drawn `[B, S, D]`.
@@ -81,7 +81,7 @@ class Dynamics(nn.Module):
             in_axes=(1, 1, nn.broadcast),
             out_axes=1,
         )(self.hidden, name="step")
-        # A photo's own pose is where its walk begins.
+        # A photo's pose is the first pose.
         fixed = jnp.zeros((*for_poses.shape[:2], 1)).at[:, 0].set(0.0 if learns else 1.0)
         given = jnp.broadcast_to(poses, for_poses.shape)
         _, walked = unrolled((states, start, first), for_poses, (fixed, given), code)
@@ -89,7 +89,7 @@ class Dynamics(nn.Module):
         return walked | {"dynamics_mean": mean, "dynamics_scale": scale}, drawn
 
     def _summary(self, poses: jax.Array, train: bool) -> jax.Array:
-        """Last states of a bidirectional LSTM, layers side by side: `[B, 2 layers hidden]`."""
+        """Last states of a bidirectional LSTM, concatenated: `[B, 2 * layers * hidden]`."""
         initial = self.param("initial", nn.initializers.zeros_init(), (self.layers, self.hidden))
         x, last = poses, []
         for i in range(self.layers):
@@ -111,7 +111,7 @@ class Dynamics(nn.Module):
         return jnp.concatenate(last, axis=-1)
 
     def _remember(self, means, counts, mean: jax.Array, label: jax.Array) -> None:
-        """Moves the labels' means towards this batch's; a young mean is the plain one."""
+        """Moves the labels' means towards this batch's; at first they are plain means."""
         member = jax.nn.one_hot(label, self.num_classes)
         here = member.sum(0)
         counts.value = counts.value + here
@@ -121,7 +121,7 @@ class Dynamics(nn.Module):
 
 
 class Step(nn.Module):
-    """One step of the walk: the LSTM that is fed its own output, the pose, and the pose's prior.
+    """One step: an LSTM with its last output as input, the pose, and the pose's prior.
 
     Attributes:
       hidden: width of the LSTM.
@@ -137,12 +137,12 @@ class Step(nn.Module):
         photo: tuple[jax.Array, jax.Array],
         code: jax.Array,
     ) -> tuple[tuple[States, jax.Array, jax.Array], dict[str, jax.Array]]:
-        """Steps on.
+        """One time step.
 
         Args:
           carry: the LSTM's states, its last output `[B, hidden]` and the last pose `[B, D]`.
           drawn: standard normal noise `[B, D]`.
-          photo: `[B, 1]`, 1 where the pose is known, and the pose `[B, D]` that it is.
+          photo: `[B, 1]`, 1 where the pose is known, and this pose `[B, D]`.
           code: the dynamics `[B, codes]`.
 
         Returns:
@@ -181,7 +181,7 @@ class Transition(nn.Module):
 
     @nn.compact
     def __call__(self, pose: jax.Array, code: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Mean and scale `[B, D]` of the pose after this `[B, D]`, by dynamics `[B, codes]`."""
+        """Mean and scale `[B, D]` of the next pose, from pose `[B, D]` and code `[B, codes]`."""
         size, both = pose.shape[-1], jnp.concatenate([pose, code], axis=-1)
 
         def network(name: str) -> jax.Array:
@@ -199,7 +199,7 @@ class Transition(nn.Module):
 
 
 class LstmCell(nn.RNNCellBase):
-    """An LSTM cell with a bias on either path, as the published code has it.
+    """An LSTM cell with biases on input and state, as in the published code.
 
     Attributes:
       features: length of the state.
@@ -211,7 +211,7 @@ class LstmCell(nn.RNNCellBase):
     def __call__(
         self, carry: tuple[jax.Array, jax.Array], x: jax.Array
     ) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
-        """Takes a step: the states `[B, D]` and the output, which is the hidden state."""
+        """One time step: the states `[B, D]` and the output, which is the hidden state."""
         hidden, cell = carry
         given = nn.Dense(4 * self.features, name="given")(x)
         gates = given + nn.Dense(4 * self.features, name="kept")(hidden)
@@ -224,11 +224,11 @@ class LstmCell(nn.RNNCellBase):
     def initialize_carry(
         self, rng: jax.Array, input_shape: tuple[int, ...]
     ) -> tuple[jax.Array, jax.Array]:
-        """States of zeros."""
+        """Zero states."""
         del rng
         return (jnp.zeros((*input_shape[:-1], self.features)),) * 2
 
     @property
     def num_feature_axes(self) -> int:
-        """One: vectors."""
+        """One, as inputs are vectors."""
         return 1

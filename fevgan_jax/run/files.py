@@ -4,6 +4,23 @@ import os
 import pathlib
 import tempfile
 
+from fevgan_jax.runtime.errors import UserError
+
+
+def require_folder(path: str | os.PathLike) -> None:
+    """Checks that files can be written into a folder, or that it can be made.
+
+    Raises:
+      UserError: it, or a folder above it, is a file or may not be written.
+    """
+    there = pathlib.Path(path).absolute()
+    while not os.path.lexists(there):
+        there = there.parent
+    if not there.is_dir():
+        raise UserError(f"{path}: {there} is a file; name a folder for the output.")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise UserError(f"{path}: {there} may not be written; name a folder that you may write to.")
+
 
 def write_atomic(path: str | os.PathLike, content: bytes) -> None:
     """Writes `content` to `path` through a temporary neighbour and a rename.

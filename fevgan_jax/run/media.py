@@ -80,6 +80,31 @@ def _palette(frames: np.ndarray) -> Image.Image:
     )
 
 
+def webp(frames: np.ndarray, fps: float = FRAMES_PER_SECOND, scale: int = 1) -> bytes:
+    """Encodes a video as an animated WebP that plays for ever, in all colours.
+
+    Args:
+      frames: uint8 `[T, H, W, 3]`.
+      fps: frames per second; a WebP counts time in milliseconds.
+      scale: whole factor by which the frames are enlarged.
+
+    Returns:
+      The file's bytes.
+    """
+    first, *others = map(Image.fromarray, enlarge(frames, scale))
+    file = io.BytesIO()
+    first.save(
+        file,
+        "WEBP",
+        save_all=True,
+        append_images=others,
+        duration=round(1000 / fps),
+        loop=0,
+        quality=80,
+    )
+    return file.getvalue()
+
+
 def png(image: np.ndarray) -> bytes:
     """Encodes one picture, uint8 `[H, W, 3]`, as a PNG."""
     file = io.BytesIO()

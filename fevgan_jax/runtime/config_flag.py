@@ -39,7 +39,7 @@ def shipped() -> list[str]:
 def define(
     name: str, help_string: str, flag_values: flags.FlagValues = flags.FLAGS
 ) -> flags.FlagHolder:
-    """Defines the flag; `--config.field=value` overrides a field of what it names."""
+    """Defines a config flag; `--config.field=value` overrides a field of the config."""
     holder = config_flags.DEFINE_config_file(name, None, help_string, flag_values)
     flag_values[name].parser = _Parser(name)
     flags.mark_flag_as_required(name, flag_values)
@@ -48,7 +48,7 @@ def define(
 
 class _Parser(ConfigFileFlagParser):
     def parse(self, path: str) -> ml_collections.ConfigDict:
-        """Runs the config file, and checks that the command line overrides fields it has.
+        """Runs the config file, and checks that the fields overridden on the command line exist.
 
         Raises:
           UserError: there is no such file, it fails, or it has no such field.
@@ -58,7 +58,7 @@ class _Parser(ConfigFileFlagParser):
             config = super().parse(str(file))
         except UserError:
             raise
-        except Exception as error:  # a config file is code, and may raise anything
+        except Exception as error:  # a config file is code, which may raise anything
             raise UserError(_failure(file, error)) from error
         for argument in flags.FLAGS.read_flags_from_files(sys.argv[1:]):
             if override := re.match(rf"--?(?:no)?{self.name}\.([^=]+)", argument):
@@ -67,7 +67,7 @@ class _Parser(ConfigFileFlagParser):
 
 
 def _failure(file: pathlib.Path, error: Exception) -> str:
-    # The library replaces these two by a copy whose message is a whole traceback.
+    # The library replaces these two by a copy whose message holds a traceback.
     copied = isinstance(error, TypeError | ValueError) and error.__context__
     cause = error.__context__ if copied else error
     lines = [
@@ -77,7 +77,7 @@ def _failure(file: pathlib.Path, error: Exception) -> str:
     ]
     place = f"{file}, line {lines[-1]}" if lines else str(file)
     said = " ".join(str(cause).split())
-    return f"{place} is no config ({type(cause).__name__}: {said}): mend that file."
+    return f"{place} is not a config ({type(cause).__name__}: {said}): mend that file."
 
 
 def _check_field(flag: str, config: ml_collections.ConfigDict, path: str) -> None:

@@ -1,15 +1,15 @@
-"""Sentences about names that are not known."""
+"""Suggestions for unknown names."""
 
 import difflib
 from collections.abc import Iterable
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Ends a sentence on an unknown name: the nearest known one, or all of them.
+    """The end of a sentence about an unknown name: the nearest known one, or all of them.
 
     Args:
-      name: what was given.
-      known: what could have been given.
+      name: the unknown name.
+      known: the known names.
     """
     known = sorted(known)
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)

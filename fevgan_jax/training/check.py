@@ -47,12 +47,13 @@ _RANGES: dict[str, tuple[float, float | None]] = {
     "checkpoint_minutes": (0, None),
     "num_samples": (1, None),
     "eval.batch_size": (1, None),
-    "eval.seed": (0, 2**32),
     "eval.max_clips": (0, None),
     "eval.classifier_steps": (0, None),
+    "eval.seed": (0, 2**32),
+    "data.cache_gib": (0, None),
 }
 """The least value of a field, and what it must stay below."""
-_CHOICES = {"compute_dtype": ("float32", "bfloat16")}
+_DTYPES = ("float32", "bfloat16")
 _ORDERS = ("simultaneous", "discriminator_first")
 
 
@@ -77,8 +78,8 @@ def check_config(config: ml_collections.ConfigDict) -> None:
     for player in PLAYERS:
         named.check_optimizer(f"config.{player}_optimizer", given[f"{player}_optimizer"])
     named.check_losses(given, settings, build_family(config).losses)
-    protocol.asked(config.eval)
     named.check_net("config.eval.embedder", given["eval"]["embedder"])
+    protocol.asked(config.eval)
     if given["model"]["identity_encoder"] is not None:
         named.check_net("config.model.identity_encoder", given["model"]["identity_encoder"])
     named.check_features(frozen_encoders(config))
@@ -134,9 +135,7 @@ def _check_values(given: Mapping[str, Any]) -> None:
         if value is not None and not (least <= value and (below is None or value < below)):
             limit = "" if below is None else f" and below {below}"
             raise UserError(f"config.{path} is {value}: give at least {least}{limit}.")
-    for path, known in _CHOICES.items():
-        if _at(given, path) is not None:
-            check_choice(f"config.{path}", _at(given, path), known)
+    check_choice("config.compute_dtype", given["compute_dtype"], _DTYPES)
     if given["batch_size"] % given["microbatches"]:
         raise UserError(
             f"config.batch_size is {given['batch_size']}, which does not divide into "

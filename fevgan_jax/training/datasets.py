@@ -1,4 +1,4 @@
-"""The prepared set that a run is evaluated on."""
+"""Opens the prepared set that a run is evaluated on."""
 
 import ml_collections
 
@@ -7,14 +7,14 @@ from fevgan_jax.runtime.errors import UserError
 
 
 def open_evaluated(config: ml_collections.ConfigDict, split: str) -> pipeline.Source:
-    """Opens a split of the set that `config.eval` names, the training's own when it names none.
+    """Opens a split of the set that `config.eval` names, by default the training's.
 
     Args:
-      config: a run's config. One that keeps no `data.version` gets the newest version.
+      config: a run's config. Without `data.version` the newest version is opened.
       split: the split's name.
 
     Raises:
-      UserError: the set or the split is not there, the set is not the one the run was trained on,
+      UserError: the set or the split is missing, the set is not the one the run was trained on,
         or another set has other classes.
     """
     data = config.data

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import ml_collections
+import numpy as np
 from absl import logging
 from clu import parameter_overview
 
@@ -23,7 +24,7 @@ from fevgan_jax.training.check import check_clips, check_config
 from fevgan_jax.training.family import Family, build_family, frozen_encoders
 from fevgan_jax.training.programs import draw_state, encode_photos, lower_train_step
 from fevgan_jax.training.samples import Samples
-from fevgan_jax.training.state import TrainState
+from fevgan_jax.training.state import TrainState, not_finite
 from fevgan_jax.training.step import make_metrics
 
 
@@ -80,7 +81,8 @@ def train(
                 _claim(config, workdir, changes, start)
                 return state
             # Averages that are not empty: the line of this step was the last of a shorter run.
-            last_line = start - int(any(leaf.any() for leaf in jax.tree.leaves(state.metrics)))
+            averages, none = jax.tree.leaves(state.metrics), jax.tree.leaves(no_metrics())
+            last_line = start if all(map(np.array_equal, averages, none)) else start - 1
         photos = encode_photos(family, frozen, source) if encode_once else {}
         rows = config.batch_size * config.rule.critic_steps
         shapes = pipeline.batch_shapes(source, family.features, rows, photos)
@@ -140,6 +142,8 @@ def train(
             preempted = preemption.reached(step)
             if timetable.is_due(step) or preempted or last:
                 _stop_on_nan(state)
+                if name := not_finite(state):
+                    raise FloatingPointError(_failed(name, step))
                 checkpoints.save(step, state, hashes)
             if preempted and not last:
                 checkpoints.wait()
@@ -181,11 +185,14 @@ def _progress(num_steps: int):
 def _stop_on_nan(state: TrainState) -> None:
     failed = int(state.failed_step)
     if failed >= 0:
-        raise FloatingPointError(
-            f"a loss or a weight was not finite at step {failed}: nothing after the last "
-            "checkpoint is kept; lower the learning rate or a loss weight, or look for broken "
-            "clips."
-        )
+        raise FloatingPointError(_failed("a loss or a weight", failed))
+
+
+def _failed(what: str, step: int) -> str:
+    return (
+        f"{what} was not finite at step {step}: nothing after the last checkpoint is kept; lower "
+        "the learning rate or a loss weight, or look for broken clips."
+    )
 
 
 def _overview(state: TrainState) -> str:

@@ -60,13 +60,13 @@ def make_schedule(config: Mapping[str, Any]) -> optax.Schedule:
 
 @functools.cache
 def optimizers() -> dict[str, Callable[..., optax.GradientTransformation]]:
-    """The optimizers by name: those of optax that need no more than a gradient, and "muon"."""
+    """The optimizers by name: those of optax that need only a gradient, and "muon"."""
     functions = {n: f for n, f in inspect.getmembers(optax, callable) if n[0].islower()}
     return {
         name: function
         for name, function in functions.items()
         if "learning_rate" in inspect.signature(function).parameters
-        if not name.startswith("scale_by_") and name != "lbfgs"  # which asks for the loss too
+        if not name.startswith("scale_by_") and name != "lbfgs"  # which needs the loss too
     } | {"muon": muon}
 
 
@@ -90,7 +90,7 @@ def _kernels_as_matrices(params):
 muon = functools.partial(
     contrib.muon,
     muon_weight_dimension_numbers=_kernels_as_matrices,
-    consistent_rms=0.2,  # choice: that of Liu et al.
+    consistent_rms=0.2,  # choice: Liu et al.'s value
 )
 """Muon (Jordan et al. 2024): each kernel moves by an orthogonal matrix, the rest by Adam.
 

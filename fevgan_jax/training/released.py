@@ -17,7 +17,7 @@ import ml_collections
 import numpy as np
 
 from fevgan_jax.run.files import write_atomic
-from fevgan_jax.run.workdir import to_json
+from fevgan_jax.run.workdir import read_config, to_json
 from fevgan_jax.runtime.errors import UserError
 from fevgan_jax.training import trained
 from fevgan_jax.training.gradients import floats_as
@@ -51,6 +51,19 @@ def export(workdir: str | os.PathLike, output: str | os.PathLike) -> None:
     write_atomic(output / "config.json", to_json(config))
 
 
+def generator(name: str) -> tuple[ml_collections.ConfigDict, dict[str, Any]]:
+    """The config and the generator's variables of released weights.
+
+    Args:
+      name: a folder of `ASSETS`, or the full path of one that `export` made.
+
+    Raises:
+      UserError: there are no released weights of that name.
+    """
+    folder = _folder(name)
+    return read_config(folder), _read(folder)["generator"]
+
+
 def start_from(config: ml_collections.ConfigDict, state: TrainState) -> TrainState:
     """Replaces drawn parameters by the released weights that `config.initial_weights` names.
 
@@ -61,13 +74,7 @@ def start_from(config: ml_collections.ConfigDict, state: TrainState) -> TrainSta
     Raises:
       UserError: there are no such weights or parts, or they are of another model or not finite.
     """
-    folder = ASSETS / config.initial_weights  # an absolute path replaces ASSETS
-    if not (folder / "weights.msgpack").is_file():
-        there = ", ".join(sorted(path.parent.name for path in ASSETS.glob("*/weights.msgpack")))
-        raise UserError(
-            f"there are no released weights {config.initial_weights!r}: give the full path of a "
-            f"folder that `export` made, or one of: {there}."
-        )
+    folder = _folder(config.initial_weights)
     stored = _read(folder)
     drawn = {name: getattr(state, name).variables for name in stored}
     # A run without a discriminator loss has no discriminator.
@@ -104,6 +111,17 @@ def start_from(config: ml_collections.ConfigDict, state: TrainState) -> TrainSta
             if new.params
         },
     )
+
+
+def _folder(name: str) -> pathlib.Path:
+    folder = ASSETS / name  # an absolute path replaces ASSETS
+    if not (folder / "weights.msgpack").is_file():
+        there = ", ".join(sorted(path.parent.name for path in ASSETS.glob("*/weights.msgpack")))
+        raise UserError(
+            f"there are no released weights {name!r}: give the full path of a folder that "
+            f"`export` made, or one of: {there}."
+        )
+    return folder
 
 
 def _read(folder: pathlib.Path) -> dict[str, dict[str, Any]]:

@@ -16,7 +16,7 @@ from fevgan_jax.training.family import Batch, Family
 from fevgan_jax.training.optimizers import make_optimizer
 
 NETWORKS = ("generator", "discriminator", "average")
-"""The fields of a state that hold a network's weights."""
+"""The fields of a state that hold network weights."""
 
 
 @flax.struct.dataclass
@@ -57,8 +57,7 @@ class TrainState:
       average: the generator's moving averages, or None.
       metrics: running averages since the last line of metrics, so that a resumed run writes the
         same line as an uninterrupted one.
-      failed_step: the first step whose losses, weights, statistics or optimizer states were not
-        finite, or -1.
+      failed_step: the first step whose losses, weights or statistics were not finite, or -1.
     """
 
     step: jax.Array

@@ -37,13 +37,14 @@ def make_train_step(
         frozen = floats_as(jnp.dtype(config.compute_dtype), frozen)
         new, values = rule(state, frozen, batch, key)
         total = sum(values.get(f"{player}_loss", 0.0) for player in ("generator", "discriminator"))
-        average = _average(config.ema_decay, state, new.generator)
-        # A finite loss may still make an update that is not.
-        whole = is_finite(total, new.generator, new.discriminator, average)
+        # A finite loss may still make an update that is not. Optimizers, twice as large as the
+        # weights, are looked at before they are saved.
+        players = new.generator, new.discriminator
+        whole = is_finite(total, [(player.params, player.statistics) for player in players])
         failed = (state.failed_step < 0) & ~whole
         return new.replace(
             step=state.step + 1,
-            average=average,
+            average=_average(config.ema_decay, state, new.generator),
             metrics=state.metrics.merge(metrics.single_from_model_output(**values)),
             failed_step=jnp.where(failed, state.step + 1, state.failed_step),
         )

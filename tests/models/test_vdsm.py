@@ -1,4 +1,4 @@
-"""VDSM: both stages, its building blocks, and what a photo and a label make of it."""
+"""VDSM: both stages, its building blocks, and generation from a photo and a label."""
 
 import jax
 import jax.numpy as jnp
@@ -57,7 +57,7 @@ def test_a_mixture_of_one_expert_is_that_expert():
     variables = decoder.init(jax.random.key(1), poses, jnp.eye(3)[:2])
     params = jax.tree.map(lambda leaf: leaf * 2.0, variables["params"])
     mixed = decoder.apply({"params": params}, poses, jnp.eye(3)[jnp.array([2, 0])])
-    # With the third expert in the first one's place, the input's own mixture aside.
+    # The first and the third expert are exchanged, but for the mixture's own inputs.
     moved = jax.tree.map(lambda leaf: leaf[jnp.array([2, 1, 0])], params)
     kernel = moved["kernel_0"]
     moved["kernel_0"] = kernel.at[..., 7:].set(kernel[..., jnp.array([9, 8, 7])])

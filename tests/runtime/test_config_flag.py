@@ -72,10 +72,10 @@ def test_a_field_is_overridden():
 def test_a_config_file_that_fails_is_named_with_its_line(tmp_path):
     file = tmp_path / "mine.py"
     for line, named in (
-        ("config.data.window = 'all'", "line 4 is no config .TypeError: .*window"),
-        ("config.modle.name = 'x'", "line 4 is no config .AttributeError: .*modle"),
-        ("import nothing_like_it", "line 4 is no config .ModuleNotFoundError: .*nothing_like_it"),
-        ("config = (", "is no config .SyntaxError"),
+        ("config.data.window = 'all'", "line 4 is not a config .TypeError: .*window"),
+        ("config.modle.name = 'x'", "line 4 is not a config .AttributeError: .*modle"),
+        ("import nothing_like_it", "line 4 is not a config .ModuleNotFoundError: .*nothing_like"),
+        ("config = (", "is not a config .SyntaxError"),
     ):
         file.write_text(
             "from fevgan_jax.configs import demo\ndef get_config():\n"

@@ -84,6 +84,40 @@ def test_unnamed_processes_are_told_which_flags_to_give(monkeypatch):
         processes.start()
 
 
+@pytest.mark.parametrize(
+    ("environ", "address", "count", "share"),
+    [
+        ({}, "localhost:1234", 4, "0.188"),
+        ({"PATH": "/bin"}, "127.0.0.1:1234", 2, "0.375"),
+        ({}, "[::1]:1234", 3, "0.250"),
+        ({}, "localhost:1234", 1, None),
+        ({}, "node17:1234", 4, None),
+        ({}, "", 4, None),
+        ({"XLA_PYTHON_CLIENT_MEM_FRACTION": ".4"}, "localhost:1234", 4, None),
+        ({"XLA_CLIENT_MEM_FRACTION": ".4"}, "localhost:1234", 4, None),
+        ({"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}, "localhost:1234", 4, None),
+        ({"CUDA_VISIBLE_DEVICES": "2"}, "localhost:1234", 4, None),
+    ],
+)
+def test_processes_that_share_gpus_share_their_memory(environ, address, count, share):
+    expected = {} if share is None else {"XLA_PYTHON_CLIENT_MEM_FRACTION": share}
+    assert processes.gpu_memory(environ, address, count) == expected
+
+
+def test_the_share_is_set_before_jax_starts(monkeypatch):
+    monkeypatch.setattr(processes.os, "environ", {})
+    asked = types.SimpleNamespace(
+        distributed=True, coordinator_address="localhost:1", num_processes=2, process_id=0
+    )
+    monkeypatch.setattr(processes.flags, "FLAGS", asked)
+    seen = []
+    monkeypatch.setattr(
+        jax.distributed, "initialize", lambda *_, **__: seen.append(dict(processes.os.environ))
+    )
+    processes.start()
+    assert seen == [{"XLA_PYTHON_CLIENT_MEM_FRACTION": "0.375"}]
+
+
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="no other C library keeps as much")
 def test_freed_memory_goes_back_to_the_system():
     def resident():
