@@ -27,6 +27,7 @@ _COMMANDS = (
     "speed/sampling.py --config=demo",
     "speed/cold_start.py --runs=5 --config=demo --config.data.dataset=synthetic_faces/tiny",
     "speed/render.py",
+    "speed/render.py --what=pairs",
     "speed/recognizers.py",
     "speed/prepare.py",
     "speed/input.py --config=mug --dataset=synthetic_faces/tiny",

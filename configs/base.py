@@ -2,7 +2,13 @@
 
 Each field is marked `paper` (in the paper's text), `forced` (follows from it by arithmetic or from
 the code that it builds on) or `choice` (not in the paper; our value, with the reason).
-Other configs start from `get_config()` and change a few lines.
+Other configs start from `get_config()` and change a few lines. A learning rate or the weight of a
+loss is a number, or a section that names an optax schedule of the step and its arguments:
+
+    config.generator_loss.identity = {"name": "linear_schedule", "init_value": 0.0,
+                                      "end_value": 1.0, "transition_steps": 1_000}
+
+`training/check.py` checks names, types and ranges when a command starts.
 """
 
 import ml_collections
@@ -12,7 +18,7 @@ from fevgan_jax import EXPRESSIONS
 
 def get_config() -> ml_collections.ConfigDict:
     """Returns the full FEV-GAN: the paper's model, losses, optimizers and evaluation."""
-    config = ml_collections.ConfigDict()
+    config = _section_of_numbers()  # and so is every section that is given as a dict
     config.seed = 0  # choice: arbitrary; sets initial weights, noise and the order of the data
     config.batch_size = 16  # choice: the global batch; about what fits the paper's 4 GB card
     config.microbatches = 1  # choice: parts a batch is processed in; BatchNorm sees one at a time
@@ -28,9 +34,14 @@ def get_config() -> ml_collections.ConfigDict:
     config.data = ml_collections.ConfigDict()
     config.data.dataset = ""  # forced: TFDS name/config; each experiment's own
     config.data.data_dir = ""  # choice: "" is TFDS's folder, TFDS_DATA_DIR or ~/tensorflow_datasets
+    config.data.version = ""  # choice: "" is the newest prepared one; replaced by the set's
+    config.data.fingerprint = ""  # forced: replaced by a hash of the set's description
     config.data.class_names = EXPRESSIONS  # paper: six labels; replaced by the data set's
     config.data.clip_shape = (32, 64, 64, 3)  # forced: VGAN's video; replaced by the data set's
     config.data.on_device = False  # choice: True keeps the set in device memory (MUG: 0.5 GB)
+    # choice: GiB of decoded clips that a host keeps in a temporary file, which the system caches in
+    # free memory: 21,000 clips at 64 pixels, several times MUG
+    config.data.cache_gib = 8.0
     config.data.shapes = ml_collections.ConfigDict()  # forced: replaced by the data set's features
     config.data.window = 0  # paper: whole clips; 16 trains on random windows of 16 frames
     config.data.frames = ()  # paper: whole clips; (0, 31) takes the first and last frame only
@@ -47,11 +58,11 @@ def get_config() -> ml_collections.ConfigDict:
     config.augmentation = ml_collections.ConfigDict()  # paper: none; arguments of `augment`
 
     # A term that is absent is never computed; each term's own settings are in `<term>_loss`.
-    config.generator_loss = ml_collections.ConfigDict()
+    config.generator_loss = _section_of_numbers()
     config.generator_loss.adversarial = 1.0  # paper
     config.generator_loss.reconstruction = 100.0  # choice: ImaGINator's
     config.generator_loss.identity = 1.0  # choice: about a tenth of the reconstruction term
-    config.discriminator_loss = ml_collections.ConfigDict()
+    config.discriminator_loss = _section_of_numbers()
     config.discriminator_loss.adversarial = 1.0  # paper: the sum of the real and the fake term
 
     config.rule = ml_collections.ConfigDict()
@@ -81,11 +92,16 @@ def get_config() -> ml_collections.ConfigDict:
     config.eval.dataset = ""  # choice: "" is the training's data set
     config.eval.split = "test"  # paper: subjects not in the training split
     config.eval.batch_size = 16  # choice: changes memory, not results
-    config.eval.max_clips = 0  # choice: 0 takes every clip of the split
+    config.eval.max_clips = 0  # choice: 0 takes every clip of the split; else a balanced sample
+    # choice: seed of the sample, the noise, the classifier and the intervals; apart from the run's,
+    # so that runs with several seeds are evaluated in the same way
+    config.eval.seed = 0
     # paper: PSNR, SSIM, ACD, ACD-I. choice: PSNR and SSIM inside the face mask too, because a black
     # background raises both; ImaGINator's pooled PSNR; motion, which is 0 for a still picture.
+    # There are also "lpips", "jitter" and "frechet_face", see evaluation/protocol.py.
     config.eval.metrics = ("psnr", "psnr_face", "psnr_pooled", "ssim", "ssim_face", "motion")
     config.eval.metrics += ("acd", "acd_i")
+    # Every variant is computed; these two choose those that are named `acd` and `acd_i`.
     config.eval.identity_pairs = "consecutive"  # paper: ACD of neighbouring frames; "all" MoCoGAN's
     config.eval.identity_distance = "l2"  # choice: most common in the literature; or "squared_l2"
     config.eval.embedder = ml_collections.ConfigDict()
@@ -112,9 +128,14 @@ def vgg16() -> ml_collections.ConfigDict:
 
 def adam() -> ml_collections.ConfigDict:
     """Adam as VGAN uses it; every field but `name` is an argument of that optax optimizer."""
-    optimizer = ml_collections.ConfigDict()
+    optimizer = _section_of_numbers()
     optimizer.name = "adam"  # paper
     optimizer.learning_rate = 2e-4  # choice: VGAN's
     optimizer.b1 = 0.5  # choice: VGAN's
     optimizer.b2 = 0.999  # choice: Adam's default
     return optimizer
+
+
+def _section_of_numbers() -> ml_collections.ConfigDict:
+    """An empty section in which a schedule may replace a number."""
+    return ml_collections.ConfigDict(type_safe=False)

@@ -1,6 +1,8 @@
 """Small experiments that the tests share."""
 
 import importlib
+import json
+import shutil
 
 import jax
 import numpy as np
@@ -9,7 +11,7 @@ from fevgan_jax.configs import demo
 from fevgan_jax.run.checkpoint import Checkpoints
 from fevgan_jax.run.workdir import keep_config
 from fevgan_jax.training.family import build_family
-from fevgan_jax.training.state import init_state
+from fevgan_jax.training.state import batch_shapes, init_state
 from fevgan_jax.training.step import make_metrics
 
 CLIP = (32, 64, 64, 3)
@@ -57,6 +59,21 @@ def random_batch(size, seed=0, clip_shape=CLIP):
     }
 
 
+def batch_for(config, family, seed=0):
+    """A random batch of the features that a family is trained on, two rows a critic step."""
+    random = np.random.default_rng(seed)
+
+    def draw(leaf):
+        if leaf.dtype == np.uint8:
+            return random.integers(0, 256, leaf.shape, np.uint8)
+        if leaf.dtype == np.int32:
+            return random.integers(0, 6, leaf.shape).astype(np.int32)
+        return random.uniform(0.0, 1.0, leaf.shape).astype(leaf.dtype)
+
+    shapes = batch_shapes(config, family, 2 * config.rule.critic_steps)
+    return {name: draw(leaf) for name, leaf in shapes.items()}
+
+
 def start(config):
     """The modules and the initial state of a config."""
     family = build_family(config)
@@ -79,3 +96,11 @@ def untrained_run(config, workdir):
         checkpoints.save(0, state, {})
         checkpoints.wait()
     return state
+
+
+def forget_layout(checkpoint):
+    """Makes a checkpoint's folder one of version 1, which did not say so."""
+    shutil.rmtree(checkpoint / "layout")
+    seal = json.loads((checkpoint / "sha256.json").read_text())
+    kept = {name: digest for name, digest in seal.items() if not name.startswith("layout/")}
+    (checkpoint / "sha256.json").write_text(json.dumps(kept))

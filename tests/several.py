@@ -13,7 +13,7 @@ import time
 import jax
 
 from fevgan_jax import main
-from fevgan_jax.evaluate import evaluate
+from fevgan_jax.evaluation.evaluate import evaluate
 from fevgan_jax.runtime import cli
 from tests.conftest import COMPILE_FAST
 

@@ -36,7 +36,7 @@ def two_steps(config):
     family, state = experiments.start(config)
     step = jax.jit(make_train_step(config, family))
     for _ in range(2):
-        state = step(state, frozen, experiments.random_batch(2, clip_shape=config.data.clip_shape))
+        state = step(state, frozen, experiments.batch_for(config, family))
     return state.metrics.compute()
 
 

@@ -15,7 +15,7 @@ import fevgan_jax
 from fevgan_jax.data import beam, finished
 from fevgan_jax.faces import clip as clips
 from fevgan_jax.runtime.errors import UserError
-from fevgan_jax.tfds_builders import features, subjects
+from fevgan_jax.tfds_builders import features, local, subjects
 
 
 @dataclasses.dataclass
@@ -40,8 +40,8 @@ class ClipsConfig(tfds.core.BuilderConfig):
     seed: int = 0
 
 
-class ClipsBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-    """A set of real clips; a subclass finds them and sets `MANUAL_DOWNLOAD_INSTRUCTIONS`.
+class ClipsBuilder(local.LocalBuilder, skip_registration=True):
+    """A set of real clips; a subclass says where they lie and keeps `MANUAL_DOWNLOAD_INSTRUCTIONS`.
 
     Attributes:
       CLASS_NAMES: the expressions, in the order of the labels; None takes those that are found.

@@ -1,4 +1,4 @@
-"""The features that every builder yields."""
+"""The features that builders yield: clips all of them, pairs of pictures synthetic_faces alone."""
 
 from collections.abc import Sequence
 
@@ -29,7 +29,36 @@ def of_clips(
     )
 
 
+def of_pairs(image_size: int) -> tfds.features.FeaturesDict:
+    """Two pictures of one face, and exactly how it moved from the first to the second.
+
+    Args:
+      image_size: side S of a picture.
+    """
+    # zlib halves the flow: it is 0 around the face.
+    flow = tfds.features.Tensor(
+        shape=(image_size, image_size, 2), dtype=np.float16, encoding=tfds.features.Encoding.ZLIB
+    )
+    return tfds.features.FeaturesDict(
+        {
+            "photo": _image(image_size, 3),
+            "picture": _image(image_size, 3),
+            "flow": flow,
+            "visible": _image(image_size, 1),
+            "mask": _image(image_size, 1),
+            "units": tfds.features.Tensor(shape=(56,), dtype=np.float32),
+            "shown": tfds.features.Tensor(shape=(52,), dtype=np.float32),
+            "path": tfds.features.Scalar(dtype=np.float32),
+            "subject": tfds.features.Text(),
+            "clip": tfds.features.Text(),
+        }
+    )
+
+
+def _image(image_size: int, channels: int) -> tfds.features.Image:
+    return tfds.features.Image(shape=(image_size, image_size, channels))
+
+
 def _frames(num_frames: int, image_size: int, channels: int) -> tfds.features.Sequence:
     """As `tfds.features.Video`, whose reading would import TensorFlow, which takes 3 s."""
-    image = tfds.features.Image(shape=(image_size, image_size, channels))
-    return tfds.features.Sequence(image, length=num_frames)
+    return tfds.features.Sequence(_image(image_size, channels), length=num_frames)

@@ -23,6 +23,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 
 import rounding
 
+from fevgan_jax.evaluation import results
 from fevgan_jax.prepare import prepare
 from fevgan_jax.training.loop import train
 from tests import several, tiny_clips
@@ -63,11 +64,14 @@ def compare(folder: pathlib.Path, config: str, data_dir: pathlib.Path) -> dict[s
         statuses = several.finish(run, seconds=1800)
         if any(statuses):
             raise RuntimeError(f"{name}: exit statuses {statuses}:\n{log.read_text()[-5000:]}")
-        (file,) = (judged / "eval").glob("*.json")
-        rows = json.loads(file.read_text())["rows"]
+        rows = results.latest(judged).summary["rows"]
         seen[name] = (
             *_first_and_last(workdir),
-            {f"{row}/{key}": value for row in rows for key, value in rows[row]["overall"].items()},
+            {
+                f"{row}/{name}": estimate["mean"]
+                for row in rows
+                for name, estimate in rows[row]["overall"].items()
+            },
         )
         print(name, "done", file=sys.stderr, flush=True)
     first, last, numbers = next(iter(seen.values()))

@@ -21,7 +21,7 @@ from fevgan_jax.models.inputs import FEATURES
 from fevgan_jax.runtime import cli, config_flag, sharding
 
 PATHS = {
-    "decoding": {"cache_bytes": 0},
+    "decoding": {"cache_gib": 0.0},
     "decoded": {},
     "on_device": {"keep_on_device": True},
 }

@@ -1,11 +1,12 @@
 """Times the rendering of `synthetic_faces`: `python benchmarks/speed/render.py --workers=2`.
 
-Prints one JSON object: frames per second that `prepare`'s processes render and encode as PNG, by
-wall-clock and by CPU time; how long they take from their start to one subject each, which the rates
-leave out; cores and versions.
+Prints one JSON object: how many frames, or with `--what=pairs` pairs of pictures with their flow,
+the processes that `prepare` uses render and encode as PNG a second, by the clock and by CPU time;
+how long they take from their start to one subject each, which the rates leave out; and what ran it.
 """
 
 import collections
+import functools
 import json
 import multiprocessing
 import os
@@ -20,22 +21,29 @@ from absl import flags
 
 from fevgan_jax import EXPRESSIONS
 from fevgan_jax.runtime import cli
-from fevgan_jax.tfds_builders.synthetic_faces import clip, parallel
+from fevgan_jax.tfds_builders.synthetic_faces import clip, pairs, parallel
+
+WORK = {
+    "frames": (clip.of_subject, len(EXPRESSIONS) * clip.NUM_FRAMES),
+    "pairs": (functools.partial(pairs.of_subject, number=8), 8),
+}
+"""What is rendered: the work of one subject, and how many of them it gives."""
 
 
-def measure(num_subjects: int, num_workers: int, image_size: int) -> dict:
+def measure(what: str, num_subjects: int, num_workers: int, image_size: int) -> dict:
     """Renders one subject per worker, then these and `num_subjects` more, with new processes."""
-    clip.render_subject(0, EXPRESSIONS[0], image_size)  # fills numba's cache on disk
-    start_wall, start_cpu = _render(num_workers, num_workers, image_size)
-    wall, cpu = _render(num_workers + num_subjects, num_workers, image_size)
-    clips = num_subjects * len(EXPRESSIONS)
-    frames = clips * clip.NUM_FRAMES
+    work, each = WORK[what]
+    work = functools.partial(work, image_size=image_size)
+    work(0)  # numba compiles once, and keeps it on disk
+    start_wall, start_cpu = _render(work, num_workers, num_workers)
+    wall, cpu = _render(work, num_workers + num_subjects, num_workers)
+    count = num_subjects * each
     return {
-        "clips": clips,
+        what: count,
         "image_size": image_size,
         "workers": num_workers,
-        "frames_per_s": round(frames / (wall - start_wall)),
-        "frames_per_cpu_s": round(frames / (cpu - start_cpu)),
+        f"{what}_per_s": round(count / (wall - start_wall)),
+        f"{what}_per_cpu_s": round(count / (cpu - start_cpu)),
         "start_s": round(start_wall, 1),
         "start_cpu_s_per_worker": round(start_cpu / num_workers, 1),
         "cores": os.cpu_count(),
@@ -49,11 +57,11 @@ def measure(num_subjects: int, num_workers: int, image_size: int) -> dict:
     }
 
 
-def _render(num_subjects: int, num_workers: int, image_size: int) -> tuple[float, float]:
-    """Returns the wall and CPU seconds that new processes need, first import to last clip."""
+def _render(work: parallel.Work, num_subjects: int, num_workers: int) -> tuple[float, float]:
+    """Returns the wall and CPU seconds that new processes need, first import to last example."""
     start_wall, start_cpu = time.perf_counter(), _cpu_of_ended_children()
     renderers = parallel.Renderers(num_workers)
-    collections.deque(renderers.render(range(num_subjects), image_size), maxlen=0)
+    collections.deque(renderers.render(work, range(num_subjects)), maxlen=0)
     wall = time.perf_counter() - start_wall
     del renderers  # the system counts the CPU time of a process when it has ended
     for child in multiprocessing.active_children():
@@ -67,7 +75,14 @@ def _cpu_of_ended_children() -> float:
 
 
 if __name__ == "__main__":
-    _SUBJECTS = flags.DEFINE_integer("subjects", 50, "subjects to time, six clips each")
+    _WHAT = flags.DEFINE_enum("what", "frames", list(WORK), "what to render")
+    _SUBJECTS = flags.DEFINE_integer("subjects", 50, "subjects to time: six clips or 8 pairs each")
     _WORKERS = flags.DEFINE_integer("workers", os.cpu_count(), "processes that render")
-    _IMAGE_SIZE = flags.DEFINE_integer("image_size", 64, "side of a frame")
-    cli.run(lambda: print(json.dumps(measure(_SUBJECTS.value, _WORKERS.value, _IMAGE_SIZE.value))))
+    _IMAGE_SIZE = flags.DEFINE_integer("image_size", 64, "side of a picture")
+
+    def main() -> None:
+        """Prints what was measured."""
+        counts = _SUBJECTS.value, _WORKERS.value, _IMAGE_SIZE.value
+        print(json.dumps(measure(_WHAT.value, *counts)))
+
+    cli.run(main)

@@ -14,8 +14,8 @@ def get_config(family: str) -> ml_collections.ConfigDict:
     config = mug.get_config()
     config.model.name = f"fevgan_jax.models.{family}"
     config.model.identity_encoder = None
-    config.model.generator = ml_collections.ConfigDict()
-    config.model.discriminator = ml_collections.ConfigDict()
-    config.generator_loss = ml_collections.ConfigDict({"adversarial": 1.0})
-    config.discriminator_loss = ml_collections.ConfigDict({"adversarial": 1.0})
+    config.model.generator = {}
+    config.model.discriminator = {}
+    config.generator_loss = {"adversarial": 1.0}
+    config.discriminator_loss = {"adversarial": 1.0}
     return config

@@ -46,14 +46,14 @@ def landmarks(image: np.ndarray) -> list[np.ndarray]:
 
 
 def scored(image: np.ndarray, enlarge: bool = True) -> list[tuple[float, np.ndarray]]:
-    """Finds faces as `landmarks` does, and says how sure dlib is of each.
+    """Finds faces as `landmarks` does, with dlib's scores.
 
     Args:
       image: uint8 `[H, W, 3]`.
-      enlarge: look for faces of 40 pixels where there is none of 80.
+      enlarge: search for faces of 40 pixels if there is none of 80.
 
     Returns:
-      (score, landmarks) of each, the surest first; any score is above 0.5.
+      (score, landmarks) of each, the highest score first; all scores are above 0.5.
     """
     detector, _ = _dlib()
     image = np.ascontiguousarray(image)  # forced: dlib misreads a view of a larger picture

@@ -1,4 +1,4 @@
-"""The faces of a photo, whichever way is up, and the choice of one of them."""
+"""Finds the faces of a photo at any rotation, and selects one of them."""
 
 import dataclasses
 import math
@@ -12,16 +12,16 @@ from fevgan_jax.faces import detect
 from fevgan_jax.runtime.errors import UserError
 
 _LONGEST_SIDE = 1024
-"""Photos are searched at this size: a tenth of a second, and landmarks of a pixel are fine enough
-for crops of 64 or 128 pixels."""
+"""Photos are searched at this size: it takes a tenth of a second, and landmarks in whole pixels are
+accurate enough for crops of 64 or 128 pixels."""
 
 _TURNS = (90, -90, 45, -45, 135, -135, 180)
-"""Degrees by which a photo is turned where no face is upright: dlib finds faces that are tilted by
-some 30 degrees at most."""
+"""Degrees by which a photo is rotated if no face is upright: dlib finds faces that are tilted by 30
+degrees at most."""
 
 _UPRIGHT = 20.0
-"""A face that is tilted by more degrees is measured again on the photo turned so that it is upright
-(choice: dlib finds some faces of 45 degrees, but misplaces their landmarks)."""
+"""A face tilted by more degrees is measured again on the photo rotated to make it upright (choice:
+dlib finds some faces tilted by 45 degrees, but with wrong landmarks)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,8 +48,7 @@ class Face:
 def faces(image: np.ndarray) -> list[Face]:
     """Finds every face of a photo, from left to right.
 
-    Where none is upright, the photo is turned, and the turn in which dlib is surest of a face
-    counts.
+    If none is upright, the photo is rotated, and the rotation with dlib's highest score is used.
 
     Args:
       image: uint8 `[H, W, 3]`.
@@ -70,12 +69,12 @@ def faces(image: np.ndarray) -> list[Face]:
 
 
 def choose(there: list[Face], which: str, path: str | os.PathLike) -> list[Face]:
-    """Picks faces of a photo; where there are several, says which there are.
+    """Selects faces of a photo; if there are several, logs them.
 
     Args:
       there: from `faces`.
       which: "largest", "all", or a number from 1, counted from left to right.
-      path: what to call the photo.
+      path: the photo's name in messages.
 
     Raises:
       UserError: there is no face, or none of that number.
@@ -109,16 +108,16 @@ def _listed(there: list[Face]) -> str:
 
 
 def _sideways(image: np.ndarray, enlarge: bool = True) -> list[tuple[float, np.ndarray]]:
-    """The faces of the turn in which dlib is surest of one, roughly; half the size will do."""
+    """The faces at the rotation with the highest score, measured roughly at half size."""
     half = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     back = np.float32(np.array(image.shape[1::-1]) / half.shape[1::-1])
     turned = [_turned(half, degrees, enlarge) for degrees in _TURNS]
-    surest = max(turned, key=lambda each: max((score for score, _ in each), default=0.0))
-    return [(score, landmarks * back) for score, landmarks in surest]
+    best = max(turned, key=lambda each: max((score for score, _ in each), default=0.0))
+    return [(score, landmarks * back) for score, landmarks in best]
 
 
 def _upright(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-    """The landmarks as they are found where the face is upright."""
+    """The landmarks measured on the photo rotated to make the face upright."""
     right, left = landmarks[36:42].mean(0), landmarks[42:48].mean(0)
     tilt = math.degrees(math.atan2(left[1] - right[1], left[0] - right[0]))
     if abs(tilt) <= _UPRIGHT:
@@ -132,14 +131,14 @@ def _upright(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
 def _turned(
     image: np.ndarray, degrees: float, enlarge: bool = True
 ) -> list[tuple[float, np.ndarray]]:
-    """The faces of a picture that is turned about its middle, with landmarks where they were."""
+    """The faces of a picture rotated about its middle, with landmarks in the picture's pixels."""
     height, width = image.shape[:2]
     angle = math.radians(degrees)
     turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
-    # The whole picture stays in sight.
+    # The canvas holds the whole rotated picture.
     size = np.abs(turn) @ (width, height)
     shift = size / 2 - turn @ (width / 2, height / 2)
-    # OpenCV puts whole numbers at the centres of pixels.
+    # OpenCV has whole numbers at the centres of pixels.
     at_centres = shift + turn.sum(1) / 2 - 0.5
     around = tuple(math.ceil(side) for side in size)
     upright = cv2.warpAffine(image, np.column_stack([turn, at_centres]), around)

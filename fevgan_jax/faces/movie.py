@@ -36,6 +36,6 @@ def _frames(file, stream, size) -> Iterator[np.ndarray]:
 def _or_sentence(file: str | os.PathLike) -> Iterator[None]:
     try:
         yield
-    # ffmpeg's reader raises one or another, by how much of the file is spoiled.
+    # Which of these ffmpeg's reader raises depends on how much of the file is damaged.
     except (OSError, RuntimeError, StopIteration) as error:
-        raise UserError(f"{file} cannot be read as a video; save it anew as MP4") from error
+        raise UserError(f"{file} cannot be read as a video; save it again as MP4") from error

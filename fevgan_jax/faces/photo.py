@@ -9,11 +9,11 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from fevgan_jax.faces import crop, find
 from fevgan_jax.runtime.errors import UserError
 
-# ISO base media files of these brands are HEIF pictures, which Pillow reads through a plug-in.
+# ISO base media files of these brands are HEIF pictures, which Pillow reads by a plug-in.
 _HEIF = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 _DARK, _BRIGHT = 30, 235
-"""Grey values: a photo shows something if a hundredth of its pixels is brighter than the first, and
-a hundredth darker than the second (choice: in 60 portraits these are 226 and more, and 82 and
+"""Grey values: a photo is accepted if a hundredth of its pixels is brighter than the first, and a
+hundredth darker than the second (choice: in 60 portraits these are 226 and more, and 82 and
 less)."""
 
 
@@ -58,7 +58,7 @@ def read(path: str | os.PathLike, reduction: int = 1) -> np.ndarray:
 
 
 def _open_heif(path: str | os.PathLike) -> None:
-    """Teaches Pillow to read HEIF, what phones make, when the file is one."""
+    """Registers Pillow's HEIF plug-in if the file is a HEIF picture, as phones make."""
     with open(path, "rb") as file:
         start = file.read(12)
     if start[4:8] == b"ftyp" and start[8:] in _HEIF:
@@ -68,11 +68,11 @@ def _open_heif(path: str | os.PathLike) -> None:
 
 
 def check_light(image: np.ndarray, path: str | os.PathLike) -> None:
-    """Refuses a photo on which nothing can be seen.
+    """Refuses a photo that is nearly black or white.
 
     Args:
       image: uint8 `[H, W, 3]`.
-      path: what to call it.
+      path: the photo's name in messages.
 
     Raises:
       UserError: it is nearly black or nearly white.
@@ -106,7 +106,7 @@ def prepare_photo(
       path: The photo. One of `image_size` x `image_size` pixels is taken for a finished crop and
         returned unchanged; this needs no dlib.
       image_size: Side of the crop.
-      which: The face, as `find.choose` takes it.
+      which: The face, as in `find.choose`.
 
     Returns:
       uint8 `[image_size, image_size, 3]`, an aligned face oval on black.

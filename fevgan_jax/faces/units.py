@@ -1,7 +1,7 @@
-"""What a face can be asked to do: ARKit's 52 face units, presets, blends and the course of time.
+"""Targets of a face: ARKit's 52 face units, presets, blends, and the course in time.
 
-A target is 56 numbers: the units, absolute (a neutral face has all of them at 0), then how the
-head moves away from the photo: nod (chin down), turn, tilt and nearness, scaled by `HEAD_SCALE`.
+A target is 56 numbers: the units, absolute (a neutral face has all of them at 0), then the head's
+motion relative to the photo: nod (chin down), turn, tilt and nearness, scaled by `HEAD_SCALE`.
 """
 
 import difflib
@@ -27,10 +27,10 @@ NAMES = (
     "mouthStretchRight", "mouthUpperUpLeft", "mouthUpperUpRight", "noseSneerLeft",
     "noseSneerRight", "tongueOut",
 )  # fmt: skip
-"""The units in the order of a target's first 52 numbers (forced: the head model's)."""
+"""The units in the order of a target's first 52 numbers (forced: the head model's order)."""
 
 SIZE = len(NAMES) + 4
-"""Numbers of a target."""
+"""Length of a target."""
 
 HEAD_SCALE = np.array([0.2, 0.2, 0.2, 2.0], np.float32)
 """From degrees of nod, turn and tilt, and decimetres of nearness, to a target's last four numbers
@@ -51,8 +51,8 @@ WORDS = {
 """Plain words for the expressions."""
 
 ONSET = (0.04, 0.925, 1.025)
-"""Start, end and suddenness of the movement (`expressions.onset`; choice: the middle of what the
-rendered subjects do)."""
+"""Start, end and steepness of the movement (`expressions.onset`; choice: the middle of the rendered
+subjects' ranges)."""
 
 
 def _other_side(name: str) -> str:
@@ -66,10 +66,10 @@ def _partner(name: str) -> str:
 
 
 MIRROR = tuple(NAMES.index(_partner(name)) for name in NAMES)
-"""For each unit, the one that it becomes in a mirror."""
+"""For each unit, the index of its mirror image."""
 
 MIRROR_HEAD = np.array([1.0, -1.0, -1.0, 1.0], np.float32)
-"""Factors of nod, turn, tilt and nearness in a mirror."""
+"""Factors of nod, turn, tilt and nearness under mirroring."""
 
 
 def mirror(target: np.ndarray) -> np.ndarray:
@@ -127,10 +127,10 @@ def table(names: tuple[str, ...] = EXPRESSIONS) -> np.ndarray:
 
 
 def known(word: str) -> str:
-    """The expression that a word stands for.
+    """The expression that a word names.
 
     Raises:
-      UserError: none.
+      UserError: no expression has that name.
     """
     name = WORDS.get(word.strip().lower(), word.strip().lower())
     if name not in _presets():
@@ -142,16 +142,16 @@ def known(word: str) -> str:
 
 
 def parse_expression(text: str) -> tuple[str, np.ndarray]:
-    """Reads an expression, or a blend such as `happiness:0.7,surprise:0.3`.
+    """Parses an expression, or a blend such as `happiness:0.7,surprise:0.3`.
 
     Args:
       text: one name, or names with their weights.
 
     Returns:
-      A name that can stand in a file's name, and the target, float32 `[56]`.
+      A name for use in file names, and the target, float32 `[56]`.
 
     Raises:
-      UserError: a name is unknown, or a weight is missing or no number.
+      UserError: a name is unknown, or a weight is missing or not a number.
     """
     if ":" not in text:
         return known(text), preset(text)
@@ -161,24 +161,24 @@ def parse_expression(text: str) -> tuple[str, np.ndarray]:
 
 
 def parse_units(text: str) -> tuple[str, np.ndarray]:
-    """Reads face units such as `jawOpen:0.5,browInnerUp:1`.
+    """Parses face units such as `jawOpen:0.5,browInnerUp:1`.
 
     Returns:
-      A name that can stand in a file's name, and the target, float32 `[56]`.
+      A name for use in file names, and the target, float32 `[56]`.
 
     Raises:
-      UserError: a unit is unknown, or an amount is missing or no number.
+      UserError: a unit is unknown, or an amount is missing or not a number.
     """
     amounts = _amounts(text)
     return _label(amounts), target(amounts)
 
 
 def course(num_frames: int, loop: bool = False) -> np.ndarray:
-    """How far the movement has come in each frame of a video.
+    """The progress of the movement in each frame of a video.
 
     Args:
       num_frames: frames of the video, at least 2.
-      loop: whether it goes back to the photo, so that the last frame leads to the first.
+      loop: whether it returns to the photo, so that the video can repeat.
 
     Returns:
       float32 `[num_frames]`, 0 in the first frame and 1 at the apex, which is the last frame, or
@@ -186,7 +186,7 @@ def course(num_frames: int, loop: bool = False) -> np.ndarray:
     """
     if not loop:
         return expressions.onset(num_frames, *ONSET)
-    # Choice: a little less than half of the loop to come, a rest, and the same to go.
+    # Choice: onset and offset take a little less than half of the loop each, with a pause between.
     share = np.arange(num_frames) / num_frames
     way = 1.0 - np.abs(2.0 * share - 1.0)
     return np.interp(way, np.linspace(0, 1, 256), expressions.onset(256, *ONSET)).astype(np.float32)
@@ -218,8 +218,8 @@ def _amounts(text: str) -> dict[str, float]:
             amounts[name.strip()] = float("nan")
         if not np.isfinite(amounts[name.strip()]):
             raise UserError(
-                f"{part.strip()!r} is no name with an amount: write NAME:NUMBER, several of them "
-                "with commas between."
+                f"{part.strip()!r} is not a name with an amount: write NAME:NUMBER, "
+                "several of them with commas between."
             )
     return amounts
 

@@ -109,6 +109,28 @@ def ssim(real: jax.Array, fake: jax.Array, mask: jax.Array | None = None) -> jax
     return (weight * similarity.mean(-1)).sum((-2, -1)) / weight.sum((-2, -1))
 
 
+def jitter(real: jax.Array, fake: jax.Array) -> jax.Array:
+    """How unsteady the generated clip is in time, as a multiple of the real one.
+
+    The ratio of the mean squared second differences in time, which a steady motion does not have
+    (choice: no such column in the paper).
+
+    Args:
+      real: `[B, T, H, W, C]` in [0, 1] (any one scale will do).
+      fake: the same shape and scale.
+
+    Returns:
+      `[B]`, 0 or more: 1 for the real clip, 0 for a still picture, above 1 for one that flickers;
+      NaN where the real clip has no second difference, as with fewer than three frames.
+    """
+    energy_real, energy_fake = (
+        jnp.square(video[:, 2:] - 2 * video[:, 1:-1] + video[:, :-2]).sum((1, 2, 3, 4))
+        for video in (real, fake)
+    )
+    ratio = energy_fake / jnp.where(energy_real > 0, energy_real, 1)
+    return jnp.where(energy_real > 0, ratio, jnp.nan)
+
+
 def motion(real: jax.Array, fake: jax.Array) -> jax.Array:
     """Share of the real clip's motion that the generated clip reproduces.
 

@@ -1,4 +1,4 @@
-"""A photo's own pixels, moved along a few modes: pure functions of photo, fields and amplitudes."""
+"""Warps a photo along a few modes: pure functions of photo, fields and amplitudes."""
 
 from typing import NamedTuple
 
@@ -7,9 +7,9 @@ import jax.numpy as jnp
 from jax.scipy.ndimage import map_coordinates
 
 GATE = 12.0
-"""How soon painted colour may appear as the face moves (choice: at the amplitudes that training
-settles at, |a|^2 of about 0.4, nearly all of it may; a gate of 1 would let a third through, and the
-network would answer with colours beyond white)."""
+"""Steepness of the gate by which movement allows painted colour (choice: at the amplitudes that
+training converges to, |a|^2 of about 0.4, it allows nearly all; a value of 1 would allow a third,
+and the network would compensate by colours beyond white)."""
 
 MASK_START = -2.0
 """Added to the mask's logits (choice: a tenth of the pixels is painted before training)."""
@@ -19,10 +19,10 @@ class Fields(NamedTuple):
     """What is predicted once for a photo and a target, for K modes.
 
     Attributes:
-      flow: `[B, H, W, K, 2]`, (column, row) in shares of the side: where in the photo each mode
-        takes a pixel from, minus the pixel's own place.
-      mask: `[B, H, W, K + 1]`, logits of how much is painted: a constant, and one for each mode.
-      colour: `[B, H, W, K + 1, 3]`, what is painted, before its tanh, in the same way.
+      flow: `[B, H, W, K, 2]`, (column, row) as shares of the side: the position in the photo from
+        which each mode takes a pixel, minus the pixel's own position.
+      mask: `[B, H, W, K + 1]`, logits of the share of paint: a constant, and one for each mode.
+      colour: `[B, H, W, K + 1, 3]`, the paint's colour before its tanh, in the same way.
     """
 
     flow: jax.Array
@@ -30,7 +30,7 @@ class Fields(NamedTuple):
     colour: jax.Array
 
     def resized(self, height: int, width: int) -> "Fields":
-        """The fields at another size (bicubic): they are smooth, so that little is lost."""
+        """The fields at another size (bicubic), which loses little, because they are smooth."""
         return Fields(*(self._resize(field, height, width) for field in self))
 
     def _resize(self, field: jax.Array, height: int, width: int) -> jax.Array:
@@ -45,12 +45,12 @@ def compose(photo: jax.Array, fields: Fields, amplitudes: jax.Array) -> dict[str
 
     Args:
       photo: `[B, H, W, 3]` in [-1, 1], of any size.
-      fields: of any size; they are brought to the photo's.
-      amplitudes: `[B, T, K]`, how far each mode goes in each frame. All zero gives the photo.
+      fields: fields of any size; they are resized to the photo's.
+      amplitudes: `[B, T, K]`, each mode's amplitude in each frame. Zeros give the photo.
 
     Returns:
-      `video` `[B, T, H, W, 3]` in [-1, 1], and its parts: `moved`, the photo's pixels alone;
-      `mask` `[B, T, H, W, 1]` in [0, 1], how much is painted; `flow` `[B, T, H, W, 2]`.
+      `video` `[B, T, H, W, 3]` in [-1, 1], and its parts: `moved`, the warped photo without paint;
+      `mask` `[B, T, H, W, 1]` in [0, 1], the share of paint; `flow` `[B, T, H, W, 2]`.
     """
     fields = fields.resized(*photo.shape[1:3])
     flow = jnp.einsum("btk,bhwkc->bthwc", amplitudes, fields.flow)
@@ -64,14 +64,14 @@ def compose(photo: jax.Array, fields: Fields, amplitudes: jax.Array) -> dict[str
 
 
 def warp(photo: jax.Array, flow: jax.Array) -> jax.Array:
-    """Takes each pixel of a frame from elsewhere in the photo: bilinear, the edge goes on beyond.
+    """Samples the photo at each pixel's position plus the flow: bilinear, edges are repeated.
 
-    JAX's own sampler was measured on 2 CPU cores beside one made of four gathers: as fast forwards,
-    and a fifth to a half faster backwards.
+    Choice: JAX's sampler, which on 2 CPU cores was as fast as one made of four gathers in the
+    forward pass, and a fifth to a half faster in the backward pass.
 
     Args:
       photo: `[B, H, W, C]`.
-      flow: `[B, T, H, W, 2]`, (column, row) in shares of the sides.
+      flow: `[B, T, H, W, 2]`, (column, row) as shares of the sides.
 
     Returns:
       `[B, T, H, W, C]`.
@@ -88,12 +88,12 @@ def warp(photo: jax.Array, flow: jax.Array) -> jax.Array:
 
 
 def gate(amplitudes: jax.Array) -> jax.Array:
-    """How much paint the amplitudes `[..., K]` allow, `[...]` in [0, 1): none without movement."""
+    """The share of paint that amplitudes `[..., K]` allow, `[...]` in [0, 1): 0 without motion."""
     return 1.0 - jnp.exp(-GATE * jnp.square(amplitudes).sum(-1))
 
 
 def mix(amplitudes: jax.Array, field: jax.Array) -> jax.Array:
-    """A constant field and one for each mode, added up.
+    """The sum of a constant field and of each mode's field times its amplitude.
 
     Args:
       amplitudes: `[B, T, K]`.

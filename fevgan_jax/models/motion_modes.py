@@ -1,9 +1,9 @@
-"""Motion modes: a photo and target face units become a few flow fields and their course.
+"""Motion modes: a few flow fields and their amplitudes in time, from a photo and face units.
 
-A system of ours, beside the paper's: an expression is a smooth displacement with few degrees of
-freedom that unfolds in time. One 2D U-Net gives the fields, once for a photo and a target; a small
-network gives how far each goes at each point of the way; `compositing` moves the photo's pixels.
-It learns from rendered pairs of pictures of which the flow between them is known.
+Not a system of the paper. An expression is modelled as a smooth displacement with few degrees of
+freedom. A 2D U-Net predicts the fields, once for a photo and a target; a small network predicts the
+amplitude of each along the path; `compositing` moves the photo's pixels. It is trained on rendered
+pairs of pictures with known flow.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ FEATURES = ("photo", "picture", "flow", "visible", "mask", "units", "shown", "pa
 GENERATOR_LOSSES = pair_losses.GENERATOR_LOSSES
 
 NUM_FRAMES = 32
-"""Frames of a video that is asked for by its label (forced: as many as a clip of the data has)."""
+"""Frames of a video for a label (forced: the number of frames of the data's clips)."""
 
 
 class Block(nn.Module):
@@ -49,8 +49,8 @@ class FieldNet(nn.Module):
     """The U-Net.
 
     Attributes:
-      features: widths, from the photo's own size downwards; each level halves it.
-      modes: how many modes.
+      features: widths, from full resolution down; each level halves it.
+      modes: number of modes.
       code: width of the codes.
     """
 
@@ -65,8 +65,8 @@ class FieldNet(nn.Module):
         """Predicts a target's fields.
 
         Args:
-          image: `[B, S, S, 3]` in [-1, 1], or one row for all targets: the layers before the first
-            that knows its target then run once.
+          image: `[B, S, S, 3]` in [-1, 1], or one row for all targets: the layers that do not
+            depend on the target then run once.
           target: `[B, 56]`.
 
         Returns:
@@ -104,10 +104,10 @@ class FieldNet(nn.Module):
 
 
 class Curves(nn.Module):
-    """How far each mode goes along the way from what the photo shows to the target.
+    """The modes' amplitudes along the path from the photo's expression to the target.
 
     Attributes:
-      modes: how many modes.
+      modes: number of modes.
       features: width of the hidden layer.
     """
 
@@ -116,7 +116,7 @@ class Curves(nn.Module):
 
     @nn.compact
     def __call__(self, code: jax.Array, path: jax.Array) -> jax.Array:
-        """Gives the amplitudes `[B, T, K]` at points of the way `[B, T]` in [0, 1].
+        """Returns the amplitudes `[B, T, K]` at positions on the path, `[B, T]` in [0, 1].
 
         They are 0 at 0 for any weights, so that a video starts with the photo itself.
         """
@@ -131,13 +131,13 @@ class Curves(nn.Module):
 
 
 class Generator(nn.Module):
-    """A photo and a target to frames along the way.
+    """Frames along the path from a photo to a target.
 
     Attributes:
       features: widths of the U-Net.
-      modes: how many modes K.
+      modes: number of modes K.
       code: width of the codes.
-      curve_width: width of the network of the curves.
+      curve_width: hidden width of the curves' network.
     """
 
     features: tuple[int, ...] = (16, 32, 64, 128)
@@ -151,12 +151,12 @@ class Generator(nn.Module):
         self.curves = Curves(self.modes, self.curve_width)
 
     def __call__(self, condition: Mapping[str, jax.Array], *, train: bool) -> dict[str, jax.Array]:
-        """Generates the frames that `condition["path"]` `[B, T]` asks for.
+        """Generates the frames at the positions `condition["path"]` `[B, T]`.
 
         Returns:
-          What `compositing.compose` gives, and `shown` `[B, 52]`, the units that the photo shows.
+          The results of `compositing.compose`, and `shown` `[B, 52]`, the photo's own units.
         """
-        del train  # nothing here is drawn or averaged
+        del train  # no random numbers and no running averages
         fields, code, shown = self.fields(condition["image"], condition["units"])
         amplitudes = self.curves(code, condition["path"])
         return compositing.compose(condition["image"], fields, amplitudes) | {"shown": shown}
@@ -164,7 +164,7 @@ class Generator(nn.Module):
     def predict(
         self, image: jax.Array, target: jax.Array, path: jax.Array
     ) -> tuple[compositing.Fields, jax.Array, jax.Array]:
-        """The fields, the amplitudes `[B, T, K]` and the units shown, before any compositing."""
+        """The fields, the amplitudes `[B, T, K]` and the photo's units, without compositing."""
         fields, code, shown = self.fields(image, target)
         return fields, self.curves(code, path), shown
 
@@ -182,7 +182,7 @@ class Discriminator(nn.Module):
     def __call__(
         self, judged: jax.Array, condition: Mapping[str, jax.Array], *, train: bool
     ) -> dict[str, jax.Array]:
-        """Judges every frame of `[B, T, H, W, 3]` by itself, without its target."""
+        """Judges every frame of `[B, T, H, W, 3]` separately, without its target."""
         del condition, train
         x = judged.reshape(-1, *judged.shape[2:])
         for i, width in enumerate(self.features):
@@ -192,7 +192,7 @@ class Discriminator(nn.Module):
 
 
 def condition(batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
-    """What both modules are given: a pair's own target, or what its label stands for.
+    """The condition of both modules: a pair's own target, or the label's preset.
 
     Args:
       batch: `photo` `[B, S, S, 3]` in [-1, 1], and either a pair's features or `label` `[B]`, an
@@ -201,8 +201,8 @@ def condition(batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
         `[B, 52]`.
 
     Returns:
-      `image`, `units` `[B, 56]` at the end of the way and `path` `[B, T]`, where on it the frames
-      are: one for a pair, else 32.
+      `image`, `units` `[B, 56]` at the end of the path, and `path` `[B, T]`, the frames' positions
+      on it: one for a pair, else 32.
     """
     if "units" in batch:
         count = len(units.NAMES)
@@ -216,7 +216,7 @@ def condition(batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
 
 
 def real(batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
-    """What the outputs are compared with: a pair's exact answers, or a clip's frames.
+    """The real data that the outputs are compared with: a pair's exact answers, or a clip.
 
     Args:
       batch: a pair's features, or `video`.

@@ -1,4 +1,4 @@
-"""Changes of rendered pairs at random, the same for both pictures: mirror, light and colour."""
+"""Random augmentation of rendered pairs, the same for both pictures: mirror, light, colour."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,16 +12,16 @@ _MIRRORED = ("photo", "picture", "visible", "mask")
 
 
 def augment(batch: Mapping[str, jax.Array], keys: jax.Array, **settings: Any):
-    """Changes every pair of a batch by itself.
+    """Augments every pair of a batch separately.
 
     Args:
       batch: `photo` and `picture` `[B, S, S, 3]` in [-1, 1], `flow`, `visible`, `mask`, `units`
-        and `shown`; other features pass.
+        and `shown`; other features are unchanged.
       keys: PRNG keys `[B]`.
       **settings: keyword arguments of `change`.
 
     Returns:
-      The batch, changed.
+      The augmented batch.
     """
     return jax.vmap(lambda row, key: change(row, key, **settings))(dict(batch), keys)
 
@@ -36,19 +36,19 @@ def change(
     saturation: tuple[float, float],
     shade: float,
 ) -> dict[str, jax.Array]:
-    """Changes one pair; its exact answers change with it.
+    """Augments one pair, its exact answers included.
 
     Args:
-      pair: features without the axis of the batch.
+      pair: features without the batch axis.
       key: a PRNG key.
-      mirror: how likely left and right change sides.
+      mirror: probability of a left-right flip.
       gamma: lowest and highest exponent of the brightness in [0, 1].
       gain: lowest and highest factor of each colour channel.
       saturation: lowest and highest factor of the colours' distance from grey.
-      shade: the most that a smooth field darkens and brightens parts of the pictures.
+      shade: largest amount by which a smooth field darkens and brightens parts of the pictures.
 
     Returns:
-      The features, changed.
+      The augmented features.
     """
     keys = jax.random.split(key, 6)
     mirrored = _mirrored(pair)
@@ -58,7 +58,7 @@ def change(
     factors = _between(keys[2], gain, (3,))
     colours = _between(keys[3], saturation)
     side = pair["photo"].shape[0]
-    # Nine values, enlarged: one side in the light, the other in the shade.
+    # Nine values, enlarged to a smooth field: light from one side.
     coarse = jax.random.normal(keys[4], (3, 3)) * jax.random.uniform(keys[5], maxval=shade)
     field = 1.0 + jax.image.resize(coarse, (side, side), "cubic")[..., None]
 

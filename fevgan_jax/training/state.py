@@ -7,11 +7,16 @@ import flax
 import jax
 import jax.numpy as jnp
 import ml_collections
+import numpy as np
 from clu import metrics as clu_metrics
 
 from fevgan_jax import recognizers
+from fevgan_jax.runtime.errors import UserError
 from fevgan_jax.training.family import Batch, Family
 from fevgan_jax.training.optimizers import make_optimizer
+
+NETWORKS = ("generator", "discriminator", "average")
+"""The fields of a state that hold network weights."""
 
 
 @flax.struct.dataclass
@@ -52,7 +57,7 @@ class TrainState:
       average: the generator's moving averages, or None.
       metrics: running averages since the last line of metrics, so that a resumed run writes the
         same line as an uninterrupted one.
-      failed_step: the first step whose losses were not finite, or -1.
+      failed_step: the first step whose losses, weights or statistics were not finite, or -1.
     """
 
     step: jax.Array
@@ -67,6 +72,21 @@ class TrainState:
     def sampler(self) -> Weights:
         """The generator's weights to sample with: the moving averages where they are kept."""
         return self.average or self.generator
+
+
+def is_finite(*trees: Any) -> jax.Array:
+    """Whether all floating-point numbers of some trees are finite; pure, so it can be jitted."""
+    leaves = [leaf for leaf in jax.tree.leaves(trees) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+    return jnp.stack([jnp.isfinite(leaf).all() for leaf in leaves]).all()
+
+
+def not_finite(tree: Any) -> str | None:
+    """Names the first leaf of a tree that holds a number that is not finite, on the host."""
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        floating = jnp.issubdtype(leaf.dtype, jnp.floating)
+        if floating and not np.isfinite(np.asarray(leaf, np.float32)).all():
+            return jax.tree_util.keystr(path, simple=True, separator=".")
+    return None
 
 
 def batch_shapes(config: ml_collections.ConfigDict, family: Family, rows: int) -> Batch:
@@ -137,9 +157,20 @@ def init_state(
 
 
 def player_optimizer(config: ml_collections.ConfigDict, name: str, params: Any):
-    """The optimizer of a player, `generator` or `discriminator`, without its frozen parts."""
-    frozen = frozen_parts(config, name, params)
-    return make_optimizer(config[f"{name}_optimizer"], frozen)
+    """The optimizer of a player, `generator` or `discriminator`, which leaves frozen parts out.
+
+    Raises:
+      UserError: `config.freeze` names a part that the player does not have.
+    """
+    leaves = [_names(path) for path, _ in jax.tree_util.tree_leaves_with_path(params)]
+    for path in _frozen_paths(config, name):
+        if not any(leaf[: len(path)] == path for leaf in leaves):
+            parts = sorted({leaf[0] for leaf in leaves})
+            raise UserError(
+                f"config.freeze: the {name} has no part {'/'.join(path)!r}; its first names are "
+                f"{', '.join(parts)}."
+            )
+    return make_optimizer(config[f"{name}_optimizer"], frozen_parts(config, name, params))
 
 
 def frozen_parts(config: ml_collections.ConfigDict, name: str, tree: Any) -> Any:
@@ -150,15 +181,22 @@ def frozen_parts(config: ml_collections.ConfigDict, name: str, tree: Any) -> Any
       name: `generator` or `discriminator`.
       tree: its parameters, or one collection of its statistics.
     """
-    paths = [tuple(path.split("/")[1:]) for path in config.freeze if path.split("/")[0] == name]
+    paths = _frozen_paths(config, name)
     if not paths:
         return None
 
     def is_frozen(path: tuple[Any, ...], _: Any) -> bool:
-        names = tuple(entry.key for entry in path)
-        return any(names[: len(prefix)] == prefix for prefix in paths)
+        return any(_names(path)[: len(prefix)] == prefix for prefix in paths)
 
     return jax.tree_util.tree_map_with_path(is_frozen, tree)
+
+
+def _frozen_paths(config: ml_collections.ConfigDict, name: str) -> list[tuple[str, ...]]:
+    return [tuple(path.split("/")[1:]) for path in config.freeze if path.split("/")[0] == name]
+
+
+def _names(path: tuple[Any, ...]) -> tuple[str, ...]:
+    return tuple(entry.key for entry in path)
 
 
 def _draw(module, key, *inputs) -> Weights:

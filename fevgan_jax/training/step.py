@@ -13,7 +13,7 @@ from fevgan_jax.convolutions import native, operations
 from fevgan_jax.training import microbatches
 from fevgan_jax.training.family import Batch, Family
 from fevgan_jax.training.gradients import floats_as, logged_names, make_gradients, prepare
-from fevgan_jax.training.state import Player, TrainState, Weights, player_optimizer
+from fevgan_jax.training.state import Player, TrainState, Weights, is_finite, player_optimizer
 
 Values = dict[str, jax.Array]
 Rule = Callable[[TrainState, dict[str, Any], Batch, jax.Array], tuple[TrainState, Values]]
@@ -37,7 +37,11 @@ def make_train_step(
         frozen = floats_as(jnp.dtype(config.compute_dtype), frozen)
         new, values = rule(state, frozen, batch, key)
         total = sum(values.get(f"{player}_loss", 0.0) for player in ("generator", "discriminator"))
-        failed = (state.failed_step < 0) & ~jnp.isfinite(total)
+        # A finite loss may still make an update that is not. Optimizers, twice as large as the
+        # weights, are looked at before they are saved.
+        players = new.generator, new.discriminator
+        whole = is_finite(total, [(player.params, player.statistics) for player in players])
+        failed = (state.failed_step < 0) & ~whole
         return new.replace(
             step=state.step + 1,
             average=_average(config.ema_decay, state, new.generator),

@@ -12,13 +12,14 @@ import ml_collections
 from jax.sharding import Mesh
 
 from fevgan_jax import recognizers
-from fevgan_jax.run.checkpoint import Checkpoints
+from fevgan_jax.run.checkpoint import Checkpoints, Layout
 from fevgan_jax.run.workdir import read_config
 from fevgan_jax.runtime import sharding
 from fevgan_jax.runtime.errors import UserError
+from fevgan_jax.training.check import check_config
 from fevgan_jax.training.family import Batch, Family, build_family, frozen_encoders
 from fevgan_jax.training.sampling import make_sample_step
-from fevgan_jax.training.state import TrainState, init_state
+from fevgan_jax.training.state import NETWORKS, TrainState, init_state, not_finite
 from fevgan_jax.training.step import make_metrics
 
 
@@ -94,10 +95,11 @@ def load(
         need.
 
     Raises:
-      UserError: there is no run or no checkpoint, it is damaged or of another model, or a frozen
-        net is missing or not the one that the run was trained with.
+      UserError: there is no run or no checkpoint, it is damaged or of another model, its config
+        cannot be used, or a frozen net is missing or not the one that the run was trained with.
     """
     config = read_config(workdir)
+    check_config(config)
     mesh = sharding.make_mesh()
     frozen, hashes = recognizers.load(frozen_encoders(config), weights_dir)
     with Checkpoints(workdir) as checkpoints:
@@ -134,7 +136,7 @@ def restore(
       sampling_only: leave out what sampling does not need.
 
     Raises:
-      UserError: the checkpoint is damaged or of another model or other frozen nets.
+      UserError: the checkpoint is damaged, of another model or other frozen nets, or not finite.
     """
     abstract = jax.eval_shape(
         lambda: init_state(config, family, make_metrics(config, family), sampling_only)
@@ -145,7 +147,13 @@ def restore(
             lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=everywhere), abstract
         ),
         whole=not sampling_only,
+        layouts=_LAYOUTS,
     )
+    if name := not_finite(state):
+        raise UserError(
+            f"{name} is not finite in the checkpoint of step {int(state.step)} in "
+            f"{checkpoints.directory}: delete that checkpoint's folder to use the one before it."
+        )
     for name, digest in trained_with.items():
         if hashes.get(name) != digest:
             raise UserError(
@@ -153,3 +161,25 @@ def restore(
                 "file into the weights folder, or train again."
             )
     return state
+
+
+def _with_statistics(change: Callable[[Any], Any], state: TrainState) -> TrainState:
+    """The state with other statistics of each network in it."""
+    there = {name: getattr(state, name) for name in NETWORKS}
+    return state.replace(
+        **{
+            name: weights.replace(statistics=change(weights.statistics))
+            for name, weights in there.items()
+            if weights is not None
+        }
+    )
+
+
+_LAYOUTS = {
+    1: Layout(
+        functools.partial(_with_statistics, lambda collections: collections.get("batch_stats", {})),
+        functools.partial(
+            _with_statistics, lambda averages: {"batch_stats": averages} if averages else {}
+        ),
+    )
+}

@@ -1,4 +1,4 @@
-"""Faces of a photo: whichever way is up, one of several by choice, and photos that show nothing."""
+"""Faces of a photo: any rotation, one of several by choice, and photos that are dark or light."""
 
 import logging
 import math
@@ -26,7 +26,7 @@ def landmarks(astronaut):
 
 
 def turned(image, degrees):
-    """The picture turned clockwise about its middle, on a larger canvas, and how points move."""
+    """The picture rotated clockwise about its middle, on a larger canvas, and the transform."""
     height, width = image.shape[:2]
     side = math.ceil(math.hypot(height, width))
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), -degrees, 1.0)
@@ -90,7 +90,7 @@ def test_a_phones_photo_is_read(astronaut, tmp_path):
     import pillow_heif
 
     pillow_heif.from_pillow(Image.fromarray(astronaut)).save(tmp_path / "phone.heic", quality=95)
-    # As in a process that has not met such a file.
+    # As in a process that has not read such a file before.
     Image.OPEN.pop("HEIF", None)
     got = photo.read(tmp_path / "phone.heic")
     assert got.shape == astronaut.shape

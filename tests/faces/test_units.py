@@ -65,7 +65,7 @@ def test_units_without_a_side_move_both():
     [
         (units.parse_expression, "hapiness", "no expression 'hapiness'.*'happiness'"),
         (units.parse_expression, "happiness:0.7,joyy:1", "no expression 'joyy'"),
-        (units.parse_expression, "happiness:0.7,surprise", "'surprise' is no name with an amount"),
+        (units.parse_expression, "happiness:0.7,surprise", "'surprise' is not a name with an am"),
         (units.parse_expression, "happiness:much", "NAME:NUMBER"),
         (units.parse_units, "jawOpn:1", "no face unit 'jawOpn'.*'jawOpen'"),
         (units.parse_units, "jawOpen", "NAME:NUMBER"),

@@ -130,3 +130,20 @@ def test_motion():
     np.testing.assert_allclose(motion(real, half), 0.75, atol=1e-5)
     assert (motion(real, still - (real - still)) < -1).all()
     assert np.isnan(motion(still, real)).all()
+
+
+def test_jitter():
+    rng = np.random.default_rng(0)
+    path = np.array([0, 0.1, 0.4, 0.5, 0.9, 1.0], np.float32)[:, None, None, None]
+    first = rng.random((2, 1, 8, 8, 3)).astype(np.float32)
+    real = first + path * rng.standard_normal((2, 1, 8, 8, 3)).astype(np.float32)
+    jitter = jax.jit(metrics.jitter)
+    np.testing.assert_allclose(jitter(real, real), 1, rtol=1e-6)
+    steady = first + np.linspace(0, 1, 6, dtype=np.float32)[:, None, None, None]
+    np.testing.assert_allclose(jitter(real, steady), 0, atol=1e-6)
+    np.testing.assert_allclose(jitter(real, 2 * real), 4, rtol=1e-5)
+    # Independent noise of variance v in every frame has second differences of variance 6 v.
+    noise = 0.3 * rng.standard_normal(real.shape).astype(np.float32)
+    expected = 6 * 0.3**2 * (4 * 8 * 8 * 3) / np.square(np.diff(real, 2, axis=1)).sum((1, 2, 3, 4))
+    np.testing.assert_allclose(jitter(real, steady + noise), expected, rtol=0.15)
+    assert np.isnan(jitter(steady[:, :2], real[:, :2])).all()

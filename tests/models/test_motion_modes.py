@@ -1,4 +1,4 @@
-"""Motion modes: equal to the network it was made from, and exact where its form promises it."""
+"""Motion modes: equal to a stored reference, and exact where the model's form requires it."""
 
 import functools
 import pathlib
@@ -19,7 +19,7 @@ NARROW = motion_modes.Generator(features=(8, 8), modes=2, code=8, curve_width=8)
 
 @functools.cache
 def reference():
-    """The first network of this form and what its own code made of one crop."""
+    """The reference network's weights, and its outputs for one crop."""
     stored = flax.serialization.msgpack_restore((FIXTURES / "weights.msgpack").read_bytes())
     variables = jax.tree.map(lambda x: np.asarray(x, np.float32), stored["generator"])
     with np.load(FIXTURES / "parity.npz") as arrays:

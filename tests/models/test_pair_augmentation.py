@@ -1,4 +1,4 @@
-"""Pairs changed at random: the exact answers stay exact."""
+"""Augmentation of pairs: the exact answers stay exact."""
 
 import jax
 import jax.numpy as jnp

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fevgan_jax.evaluate import evaluate
+from fevgan_jax.evaluation.evaluate import evaluate
 from fevgan_jax.generate import generate
 from fevgan_jax.run import media
 from fevgan_jax.run.files import write_atomic
@@ -53,7 +53,7 @@ def test_a_family_trains_evaluates_and_generates(family, data_dir, tmp_path):
     assert int(state.step) == 3
     assert int(state.failed_step) == -1
     result = evaluate(tmp_path / "run")
-    assert np.isfinite(result["rows"]["model"]["overall"]["ssim"])
+    assert np.isfinite(result["rows"]["model"]["overall"]["ssim"]["mean"])
     photo = np.full((16, 16, 3), 90, np.uint8)
     write_atomic(tmp_path / "photo.png", media.png(photo))
     videos = generate(tmp_path / "run", tmp_path / "photo.png")

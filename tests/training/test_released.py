@@ -1,5 +1,7 @@
 import functools
+import shutil
 
+import flax
 import jax
 import numpy as np
 import pytest
@@ -79,6 +81,22 @@ def test_weights_of_another_model_are_refused(release):
     _, state = experiments.start(config)
     with pytest.raises(UserError, match="another model"):
         released.start_from(config, state)
+
+
+def test_weights_that_are_not_finite_are_refused(release, tmp_path):
+    config = release[0].copy_and_resolve_references()
+    shutil.copytree(release[2], tmp_path, dirs_exist_ok=True)
+    file = tmp_path / "weights.msgpack"
+    weights = flax.serialization.msgpack_restore(file.read_bytes())
+    kernel = next(name for name in weights["generator"]["params"])
+    broken = jax.tree.map(lambda x: np.full_like(x, np.inf), weights["generator"]["params"][kernel])
+    weights["generator"]["params"][kernel] = broken
+    file.write_bytes(flax.serialization.msgpack_serialize(weights))
+    config.initial_weights = str(tmp_path)
+    with pytest.raises(
+        UserError, match=rf"generator\.params\.{kernel}\S* is not finite in the rel"
+    ):
+        released.start_from(config, release[1])
 
 
 def test_unknown_weights_list_those_that_ship(release):

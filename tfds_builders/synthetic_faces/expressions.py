@@ -1,44 +1,46 @@
 """What a face does in each expression: EMFACS action units, as ARKit face units, and a head motion.
 
 The action units of each emotion follow EMFACS (Friesen and Ekman, 1983). How far each face unit
-goes is a choice, set by looking at 64-pixel frames: beyond 1 where the unit alone is too faint to
-be seen there.
+goes is a choice, set by looking and by what two nets that were trained on photographs read from
+rendered people: beyond 1 where the unit alone is too faint to be seen at 64 pixels.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 
 UNITS = {
-    # AU 4+5+7+23: brows lowered and knitted, lids tight, lips pressed.
+    # AU 4+5+7+15+23: brows lowered and knitted, lids tight, lips pressed, corners down.
     "anger": {
-        "browDown": 1.7, "noseSneer": 0.35, "eyeSquint": 0.5, "eyeWide": 0.4, "mouthPress": 0.7,
-        "mouthFrown": 1.0, "mouthRollUpper": 0.6, "mouthRollLower": 0.6, "jawForward": 0.5,
-        "mouthShrugLower": 0.3,
+        "browDown": 1.65, "noseSneer": 0.2, "eyeSquint": 0.4, "eyeWide": 0.5, "cheekSquint": 0.4,
+        "mouthPress": 0.3, "mouthFrown": 1.2, "mouthRollUpper": 0.3, "mouthRollLower": 0.2,
+        "mouthShrugLower": 0.2, "mouthStretch": 0.15, "jawForward": 0.5,
     },
-    # AU 9+10+16: nose wrinkled, upper lip raised, lower lip down.
+    # AU 4+7+9+10+16: nose wrinkled, eyes narrowed, upper lip raised, lower lip down.
     "disgust": {
-        "noseSneer": 1.5, "mouthUpperUp": 1.3, "browDown": 0.7, "cheekSquint": 0.9,
-        "eyeSquint": 0.7, "eyeBlink": 0.25, "mouthFrown": 0.6, "mouthLowerDown": 0.5,
+        "noseSneer": 1.4, "mouthUpperUp": 0.9, "browDown": 0.9, "cheekSquint": 0.5,
+        "eyeSquint": 0.6, "eyeBlink": 0.3, "mouthFrown": 0.35, "mouthLowerDown": 0.5,
         "mouthShrugLower": 0.4,
     },
     # AU 1+2+4+5+20+26: brows raised and drawn together, eyes wide, mouth stretched.
     "fear": {
-        "browInnerUp": 1.5, "browOuterUp": 0.5, "browDown": 0.3, "eyeWide": 1.5,
-        "mouthStretch": 1.5, "jawOpen": 0.3, "mouthLowerDown": 1.0, "mouthFrown": 0.4,
+        "browInnerUp": 1.5, "browOuterUp": 0.15, "browDown": 0.6, "eyeWide": 1.6,
+        "mouthStretch": 1.5, "jawOpen": 0.25, "mouthLowerDown": 0.95, "mouthFrown": 0.3,
     },
     # AU 6+12+25: cheeks raised, mouth corners up, teeth shown.
     "happiness": {
         "mouthSmile": 1.1, "cheekSquint": 1.0, "eyeSquint": 0.6, "mouthUpperUp": 0.7,
         "jawOpen": 0.16, "mouthLowerDown": 0.3, "browOuterUp": 0.2, "mouthDimple": 0.3,
     },
-    # AU 1+4+15+17: inner brows up, mouth corners down, chin raised.
+    # AU 1+4+15+17+20: inner brows up, mouth corners down and aside, chin raised, lids heavy.
     "sadness": {
-        "browInnerUp": 1.8, "browDown": 0.35, "mouthFrown": 1.6, "mouthShrugLower": 0.8,
-        "eyeBlink": 0.15, "eyeSquint": 0.2, "mouthRollLower": 0.3,
+        "browInnerUp": 1.8, "browDown": 0.6, "mouthFrown": 1.2, "mouthShrugLower": 0.35,
+        "mouthRollLower": 0.4, "mouthStretch": 0.4, "eyeBlink": 0.3, "eyeSquint": 0.1,
     },
     # AU 1+2+5+26: brows raised, eyes wide, jaw dropped.
     "surprise": {
-        "browInnerUp": 1.7, "browOuterUp": 1.35, "eyeWide": 1.4, "jawOpen": 0.8,
-        "mouthFunnel": 0.35,
+        "browInnerUp": 1.6, "browOuterUp": 1.4, "eyeWide": 1.3, "jawOpen": 0.68,
+        "mouthFunnel": 0.15,
     },
 }  # fmt: skip
 """Expression -> face unit -> how far it goes; a unit named without a side moves both alike."""
@@ -55,18 +57,23 @@ HEAD = {
 tilt, and decimetres towards the camera. The same for all, so that photo and label tell it."""
 
 
-def displacement(units: dict[str, np.ndarray], expression: str) -> np.ndarray:
-    """Returns how far each vertex moves at the apex, in decimetres, float32 [V, 3].
+def preset(unit_names: Sequence[str], expression: str) -> np.ndarray:
+    """Returns how far each face unit goes at the apex at strength 1, float32 [len(unit_names)].
 
     Args:
-      units: the head model's face units, each float32 [V, 3].
-      expression: one of `fevgan_jax.EXPRESSIONS`, at strength 1.
+      unit_names: the head model's face units, in its order.
+      expression: one of `fevgan_jax.EXPRESSIONS`.
     """
-    total = 0
+    amounts = np.zeros(len(unit_names), np.float32)
     for name, amount in UNITS[expression].items():
-        sides = [name] if name in units else [name + "Left", name + "Right"]
-        total = total + amount * sum(units[side] for side in sides)
-    return total.astype(np.float32)
+        for side in sides(unit_names, name):
+            amounts[unit_names.index(side)] = amount
+    return amounts
+
+
+def sides(unit_names: Sequence[str], name: str) -> list[str]:
+    """Returns the face units that a name without a side stands for: itself, or left and right."""
+    return [name] if name in unit_names else [name + "Left", name + "Right"]
 
 
 def onset(num_frames: int, start: float, end: float, suddenness: float) -> np.ndarray:

@@ -6,7 +6,7 @@ import pathlib
 
 import numpy as np
 
-from fevgan_jax.tfds_builders.synthetic_faces import kernels, render
+from fevgan_jax.tfds_builders.synthetic_faces import glasses, kernels, render
 
 _LANDMARKS = {
     0: (-0.67, 0.36), 1: (-0.66, 0.17), 2: (-0.645, 0.0), 3: (-0.615, -0.16), 4: (-0.56, -0.32),
@@ -44,6 +44,9 @@ PAINT_SCALE = 120
 PAINT_LEFT, PAINT_TOP, PAINT_WIDTH, PAINT_HEIGHT = -0.8, 1.4, 1.6, 2.4
 """The frame of the skin paint on the average head, front view, in decimetres."""
 _IRIS_RADIUS = 0.062
+_TOOTH_WIDTH, _ARCH_DEPTH = 0.078, 0.05
+"""Width of a tooth, and how far in front of the origin the middle of the teeth's arch lies, in
+decimetres: choices, set by looking."""
 
 _NO_SHAPES = (
     "head-trans", "head-back", "head-age", "head-angle", "l-eye-push", "l-eye-trans",
@@ -64,8 +67,11 @@ class Model:
       base: float32 [V, 3], the base head.
       shape_names: names of the D directions of shape.
       shapes: float32 [D, 2, V, 3], what each direction does at -1 and at +1.
-      units: float32 [V, 3] of each of the 52 ARKit face units.
+      unit_names: names of the 52 ARKit face units, in the order of `units`.
+      units: float32 [52, V, 3], what each face unit does at 1.
       mesh: what the renderer needs.
+      skin: vertex ids of what is neither eye nor mouth nor glasses.
+      frame: vertex ids of glasses.
       eyes: vertex ids of the eyeballs, the subject's right one first.
       lids: vertex ids of the skin around each.
       landmarks: int [68], a vertex each, iBUG order.
@@ -77,8 +83,11 @@ class Model:
     base: np.ndarray
     shape_names: tuple[str, ...]
     shapes: np.ndarray
-    units: dict[str, np.ndarray]
+    unit_names: tuple[str, ...]
+    units: np.ndarray
     mesh: render.Mesh
+    skin: np.ndarray
+    frame: np.ndarray
     eyes: tuple[np.ndarray, np.ndarray]
     lids: tuple[np.ndarray, np.ndarray]
     landmarks: np.ndarray
@@ -89,12 +98,12 @@ class Model:
 def load() -> Model:
     """Returns the head model that lies beside this file."""
     with np.load(pathlib.Path(__file__).with_name("head.npz")) as arrays:
-        arrays = {name: arrays[name] for name in arrays.files}
+        arrays = _with_glasses({name: arrays[name] for name in arrays.files})
     base = arrays["vertices"]
     macros = arrays["macros"].astype(np.float32)
     average = base + macros[:, :, 0].mean(axis=(0, 1))
     units = arrays["units"].astype(np.float32)
-    units = dict(zip(arrays["unit_names"].tolist(), units, strict=True))
+    unit_names = tuple(arrays["unit_names"].tolist())
     material, triangles = arrays["material"], arrays["triangles"].astype(np.int32)
     eyes = tuple(
         np.flatnonzero((material == kernels.EYE) & (average[:, 0] * side > 0)) for side in (-1, 1)
@@ -109,6 +118,9 @@ def load() -> Model:
         lids.append(np.flatnonzero((material == kernels.SKIN) & (distance < 0.25)))
         behind = average[eye, 2] < centre[2]
         paint_at[eye[behind]] *= 10  # no second iris at the back
+    _place_teeth(paint_at, average, material, units[unit_names.index("jawOpen"), :, 1] < -0.1)
+    tongue = material == kernels.TONGUE
+    paint_at[tongue] = average[tongue][:, [0, 2]]
     lips, cavity = arrays["regions"].astype(np.float32).T
     mesh = render.Mesh(
         triangles=triangles,
@@ -119,7 +131,7 @@ def load() -> Model:
         neighbours=_neighbours(triangles, len(base)),
     )
     skin = (material == kernels.SKIN) & (average[:, 2] > 0.1) & (cavity < 0.5)
-    lower = units["jawOpen"][:, 1] < -0.1
+    lower = units[unit_names.index("jawOpen"), :, 1] < -0.1
     landmarks = np.zeros(68, int)
     for i, (x, y) in _LANDMARKS.items():
         for j, place in {i: (x, y), _MIRROR[i]: (-x, y)}.items():
@@ -131,13 +143,47 @@ def load() -> Model:
         base=base,
         shape_names=tuple(arrays["shape_names"].tolist()),
         shapes=arrays["shapes"].astype(np.float32),
+        unit_names=unit_names,
         units=units,
         mesh=mesh,
+        skin=np.flatnonzero(skin),
+        frame=np.flatnonzero(material == kernels.FRAME),
         eyes=eyes,
         lids=tuple(lids),
         landmarks=landmarks,
         forehead=_nearest(average, skin, _FOREHEAD),
     )
+
+
+def _with_glasses(arrays):
+    """Adds the vertices of glasses, all in one point, to the arrays of head.npz."""
+    count = len(arrays["vertices"])
+    more = (0, glasses.NUM_VERTICES)
+    for name in ("vertices", "macros", "shapes", "units"):
+        none = (0, 0)
+        room = [none] * (arrays[name].ndim - 2) + [more, none]
+        arrays[name] = np.pad(arrays[name], room)
+    arrays["regions"] = np.pad(arrays["regions"], [more, (0, 0)])
+    arrays["material"] = np.pad(arrays["material"], more, constant_values=kernels.FRAME)
+    arrays["triangles"] = np.concatenate([arrays["triangles"], glasses.triangles() + count])
+    return arrays
+
+
+def _place_teeth(paint_at, average, material, moves_with_jaw):
+    """Sets where vertices of teeth look their colour up, see `render.Mesh`."""
+    for lower in (False, True):
+        row = np.flatnonzero((material == kernels.TEETH) & (moves_with_jaw == lower))
+        right, up, near = average[row].T
+        around = np.arctan2(right, near - _ARCH_DEPTH)
+        paint_at[row, 0] = around * (near.max() - _ARCH_DEPTH) / _TOOTH_WIDTH
+        paint_at[row, 1] = up.max() - up if lower else up - up.min()
+
+
+def paint_places() -> tuple[np.ndarray, np.ndarray]:
+    """Returns where each pixel of the skin paint lies: right and up, each [H, W], decimetres."""
+    columns = np.arange(int(PAINT_WIDTH * PAINT_SCALE)) / PAINT_SCALE + PAINT_LEFT
+    rows = PAINT_TOP - np.arange(int(PAINT_HEIGHT * PAINT_SCALE)) / PAINT_SCALE
+    return np.meshgrid(columns, rows)
 
 
 def _nearest(vertices, allowed, place):
@@ -156,6 +202,11 @@ def _neighbours(triangles, size):
     place = np.arange(len(pairs)) - (np.cumsum(counts) - counts)[pairs[:, 0]]
     table[pairs[:, 0], place] = pairs[:, 1]
     return table
+
+
+_TEETH_PLACE = np.array([0, -0.02, -0.06])
+"""Teeth are narrowed and moved by this: MakeHuman's pierce cheeks and pressed lips, and its upper
+row hides behind the lip when the mouth opens."""
 
 
 def neutral(
@@ -178,12 +229,21 @@ def neutral(
         low, high = model.shapes[model.shape_names.index(name)]
         head += abs(amount) * (high if amount > 0 else low)
     teeth = model.mesh.material == kernels.TEETH
-    head[teeth] = head[teeth] * [0.88, 1, 1] - [
-        0,
-        0,
-        0.04,
-    ]  # or they pierce cheeks and pressed lips
+    head[teeth] = head[teeth] * [0.88, 1, 1] + _TEETH_PLACE
     return head.astype(np.float32)
+
+
+def displacement(model: Model, amounts: np.ndarray) -> np.ndarray:
+    """Returns how far face units move each vertex, in decimetres, float32 [V, 3].
+
+    Args:
+      model: the head model.
+      amounts: [52], how far each unit goes, near [0, 1].
+    """
+    moved = np.zeros_like(model.base)
+    for unit in np.flatnonzero(amounts):  # most are 0
+        moved += np.float32(amounts[unit]) * model.units[unit]
+    return moved
 
 
 def free_directions(model: Model) -> list[str]:

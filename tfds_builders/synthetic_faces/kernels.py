@@ -1,14 +1,14 @@
-"""The renderer's inner loops, compiled by numba for one thread: depth buffer, shading, averaging.
+"""The renderer's inner loops, compiled by numba for one thread: normals, depth buffer, averaging.
 
-Arguments named as in `render.Mesh` and `render.Paint` have the shapes and ranges given there. The
-numbers of the shading are choices, set by looking at faces of 64 and 256 pixels.
+Arguments named as in `render.Mesh` have the shapes and ranges given there.
 """
 
 import numba
 import numpy as np
 from numpy import float32
 
-SKIN, EYE, TEETH, TONGUE = range(4)
+SKIN, EYE, TEETH, TONGUE, FRAME = range(5)
+"""Materials; FRAME is that of glasses."""
 _ZERO, _ONE, _HALF = float32(0), float32(1), float32(0.5)
 _TINY = float32(1e-9)
 _GAMMA = float32(1 / 2.2)
@@ -19,7 +19,7 @@ def normals_and_creases(points, triangles, neighbours, side):
     """Finds where each vertex faces and how deep it lies in a crease.
 
     Args:
-      points: float32 [V, 3] in samples, as `render.render` takes them in pixels.
+      points: float32 [V, 3] in samples, see `render.Traced`.
       triangles: int32 [F, 3].
       neighbours: int32 [V, K].
       side: float32, samples along the image: creases do not depend on the size.
@@ -113,80 +113,6 @@ def rasterise(coverage, points, triangles):
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def shade(
-    drawn, weights, normals, creases, triangles, material, paint_at, lips, cavity,
-    skin, lip, iris, teeth, light, lamp, fill, gloss,
-):  # fmt: skip
-    """Returns the colour of every sample that shows a triangle: linear, float32 [S, S, 3]."""
-    side = len(drawn)
-    image = np.zeros((side, side, 3), float32)
-    # Halfway between lamp and camera, for the highlight.
-    hx, hy, hz = light[0], light[1], light[2] + 1
-    length = np.sqrt(hx * hx + hy * hy + hz * hz)
-    hx, hy, hz = hx / length, hy / length, hz / length
-    for row in range(side):
-        for column in range(side):
-            f = drawn[row, column]
-            if f < 0:
-                continue
-            a, b, c = triangles[f]
-            wa, wb = weights[row, column]
-            wc = 1 - wa - wb
-            nx = wa * normals[a, 0] + wb * normals[b, 0] + wc * normals[c, 0]
-            ny = wa * normals[a, 1] + wb * normals[b, 1] + wc * normals[c, 1]
-            nz = wa * normals[a, 2] + wb * normals[b, 2] + wc * normals[c, 2]
-            length = np.sqrt(nx * nx + ny * ny + nz * nz) + _TINY
-            nx, ny, nz = nx / length, ny / length, nz / length
-            u = wa * paint_at[a, 0] + wb * paint_at[b, 0] + wc * paint_at[c, 0]
-            v = wa * paint_at[a, 1] + wb * paint_at[b, 1] + wc * paint_at[c, 1]
-            facing = nx * light[0] + ny * light[1] + nz * light[2]
-            lit = max((facing + float32(0.25)) / float32(1.25), _ZERO)  # skin lets light around
-            sky = float32(0.75) + float32(0.25) * ny
-            shine = max(nx * hx + ny * hy + nz * hz, _ZERO)
-            kind = material[a]
-            highlight = _ZERO
-            red, green, blue = teeth[0], teeth[1], teeth[2]
-            if kind == SKIN:
-                red, green, blue = _look_up(skin, u, v)
-                crease = wa * creases[a] + wb * creases[b] + wc * creases[c]
-                shadow = min(max(1 - float32(1.5) * crease, _HALF), float32(1.1))
-                sky *= shadow
-                lit *= shadow
-                on_lip = wa * lips[a] + wb * lips[b] + wc * lips[c]
-                red += on_lip * (lip[0] - red)
-                green += on_lip * (lip[1] - green)
-                blue += on_lip * (lip[2] - blue)
-                inside = wa * cavity[a] + wb * cavity[b] + wc * cavity[c]
-                red = red * (1 - inside) + float32(0.10) * inside
-                green = green * (1 - inside) + float32(0.015) * inside
-                blue = blue * (1 - inside) + float32(0.015) * inside
-                highlight = gloss * (1 - inside) * shine**24
-            elif kind == EYE:
-                out = np.sqrt(u * u + v * v)
-                white = _ramp(out, float32(0.92), float32(1.08))
-                black = 1 - _ramp(out, float32(0.38), float32(0.52))
-                rim = _ONE - _HALF * _ramp(out, float32(0.65), _ONE)
-                coloured = (1 - white) * (1 - black)
-                red = float32(0.60) * white + coloured * iris[0] * rim
-                green = float32(0.57) * white + coloured * iris[1] * rim
-                blue = float32(0.54) * white + coloured * iris[2] * rim
-                under_lid = _ramp(v, float32(0.3), float32(1.2))
-                sky *= 1 - _HALF * under_lid
-                lit *= 1 - _HALF * under_lid
-                highlight = _HALF * shine**80
-            elif kind == TEETH:
-                # Lips and cheeks shade teeth that do not face the camera.
-                sky *= float32(0.4) + float32(0.6) * max(nz, _ZERO)
-                lit = float32(0.7) * max(nz, _ZERO)
-            elif kind == TONGUE:
-                red, green, blue = float32(0.20), float32(0.045), float32(0.04)
-            image[row, column, 0] = red * (lamp[0] * lit + fill[0] * sky) + highlight * lamp[0]
-            image[row, column, 1] = green * (lamp[1] * lit + fill[1] * sky) + highlight * lamp[1]
-            image[row, column, 2] = blue * (lamp[2] * lit + fill[2] * sky) + highlight * lamp[2]
-    return image
-
-
-@numba.njit(cache=True, nogil=True, fastmath=True)
 def develop(linear, coverage, n):
     """Averages n x n samples to a pixel, in linear light, where averaging is what an eye does.
 
@@ -218,29 +144,3 @@ def develop(linear, coverage, n):
                 image[row, column, 2] = np.uint8(255 * min(blue, _ONE) ** _GAMMA + 0.5)
                 mask[row, column, 0] = 255 if covered >= 0.5 else 0
     return image, mask
-
-
-@numba.njit(cache=True, nogil=True, inline="always")
-def _ramp(value, low, high):
-    t = min(max((value - low) / (high - low), _ZERO), _ONE)
-    return t * t * (3 - 2 * t)
-
-
-@numba.njit(cache=True, nogil=True, inline="always")
-def _look_up(picture, u, v):
-    """Returns the bilinear colour of picture [H, W, 3] at column u, row v."""
-    u = min(max(u, _ZERO), float32(picture.shape[1] - 1.001))
-    v = min(max(v, _ZERO), float32(picture.shape[0] - 1.001))
-    column, row = int(u), int(v)
-    right, down = u - column, v - row
-    red = green = blue = _ZERO
-    for i, j, share in (
-        (row, column, (1 - right) * (1 - down)),
-        (row, column + 1, right * (1 - down)),
-        (row + 1, column, (1 - right) * down),
-        (row + 1, column + 1, right * down),
-    ):
-        red += share * picture[i, j, 0]
-        green += share * picture[i, j, 1]
-        blue += share * picture[i, j, 2]
-    return red, green, blue

@@ -1,14 +1,15 @@
 """Renders many subjects on all cores."""
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 
 import cv2
 import numpy as np
 
-import fevgan_jax
 from fevgan_jax.runtime.workers import Workers
-from fevgan_jax.tfds_builders.synthetic_faces import clip
+
+Work = Callable[[int], Iterable[dict[str, object]]]
+"""Renders the examples of one subject."""
 
 
 class Renderers:
@@ -22,34 +23,30 @@ class Renderers:
         self.num_workers = num_workers
         self._workers = Workers(num_workers)
 
-    def render(
-        self,
-        subject_ids: Sequence[int],
-        image_size: int = 64,
-        head_motion: float = clip.HEAD_MOTION,
-        chosen: Sequence[int] = range(clip.NUM_FRAMES),
-    ) -> Iterator[dict[str, object]]:
-        """Yields the six clips of each subject, in order, as `clip.render_subject` gives them.
+    def render(self, work: Work, subject_ids: Iterable[int]) -> Iterator[dict[str, object]]:
+        """Yields the examples of each subject, in order, as `work` gives them.
 
-        But `video` and `mask` are lists of PNG bytes: encoding takes TFDS several times as long
-        as rendering takes. Neither pixels nor order depend on the number of processes.
+        But pictures, which are all arrays of uint8, are PNG bytes, and videos lists of them:
+        encoding takes TFDS several times as long as rendering takes. Neither pixels nor order
+        depend on the number of processes.
+
+        Args:
+          work: a function that its module's name and its own lead to, or a partial of one.
+          subject_ids: whom to render.
         """
-        work = functools.partial(
-            _render_all, image_size=image_size, head_motion=head_motion, chosen=chosen
-        )
-        for clips in self._workers.map(work, subject_ids):
-            yield from clips
+        for examples in self._workers.map(functools.partial(_encoded, work), subject_ids):
+            yield from examples
 
 
-def _render_all(subject_id, image_size, head_motion, chosen):
-    clips = []
-    for expression in fevgan_jax.EXPRESSIONS:
-        features = clip.render_subject(subject_id, expression, image_size, head_motion, chosen)
-        features["video"] = [_png(frame[..., ::-1]) for frame in features["video"]]
-        features["mask"] = [_png(frame) for frame in features["mask"]]
-        clips.append(features)
-    return clips
+def _encoded(work, subject_id):
+    return [
+        {name: _picture(value) for name, value in example.items()} for example in work(subject_id)
+    ]
 
 
-def _png(image: np.ndarray) -> bytes:
-    return cv2.imencode(".png", image)[1].tobytes()
+def _picture(value):
+    if not isinstance(value, np.ndarray) or value.dtype != np.uint8:
+        return value
+    if value.ndim == 4:
+        return [_picture(frame) for frame in value]
+    return cv2.imencode(".png", value[..., ::-1])[1].tobytes()

@@ -2,14 +2,14 @@
 
 The picture in the README:
 
-    python -m fevgan_jax.tfds_builders.synthetic_faces.sheet --output=docs/synthetic_faces.png
+    cd tfds_builders/synthetic_faces
+    python -m fevgan_jax.tfds_builders.synthetic_faces.sheet --output=faces.png
 """
 
 import cv2
 import numpy as np
 from absl import flags
 
-from fevgan_jax import EXPRESSIONS
 from fevgan_jax.run.files import write_atomic
 from fevgan_jax.runtime import cli
 from fevgan_jax.tfds_builders.synthetic_faces import clip
@@ -19,7 +19,8 @@ def sheet(subject_ids: list[int], image_size: int) -> np.ndarray:
     """Returns the sheet, uint8 [len(subject_ids) * image_size, 7 * image_size, 3]."""
     rows = []
     for subject_id in subject_ids:
-        videos = [clip.render_subject(subject_id, e, image_size)["video"] for e in EXPRESSIONS]
+        clips = clip.of_subject(subject_id, image_size, chosen=(0, clip.NUM_FRAMES - 1))
+        videos = [features["video"] for features in clips]
         rows.append(np.concatenate([videos[0][0], *(video[-1] for video in videos)], axis=1))
     return np.concatenate(rows)
 

@@ -1,0 +1,197 @@
+import dataclasses
+
+import cv2
+import numpy as np
+import pytest
+
+from fevgan_jax.data import pipeline
+from fevgan_jax.prepare import prepare
+from fevgan_jax.runtime import sharding
+from fevgan_jax.tfds_builders.synthetic_faces import (
+    camera,
+    clip,
+    correspondence,
+    head,
+    pairs,
+    render,
+    subject,
+)
+
+MODEL = head.load()
+SIZE = 64
+
+
+def _units(**amounts):
+    units = np.zeros(len(MODEL.unit_names), np.float32)
+    for name, amount in amounts.items():
+        units[MODEL.unit_names.index(name)] = amount
+    return units
+
+
+def _pair(shown, units, turn=(0, 0, 0, 0)):
+    change = pairs.Change(shown, np.zeros(4), units, np.array(turn, float))
+    return pairs.of_change(clip.person(20_000), change, SIZE, np.random.default_rng(0))
+
+
+def _traced(points, size=SIZE):
+    return render.trace(MODEL.mesh, points, camera.oval(points, MODEL), size)
+
+
+def _points(units, pose=(0, 0, 0, 0), size=SIZE):
+    """The vertices [V, 3] in pixels, and the crop that put them there."""
+    vertices = clip.person(20_000).vertices
+    still = camera.pose(MODEL, vertices, np.zeros(4))
+    place = camera.crop(still, MODEL, size, np.random.default_rng(0))
+    return place(
+        camera.pose(MODEL, vertices + head.displacement(MODEL, units), np.array(pose, float))
+    )
+
+
+def _warped(pair):
+    size = len(pair["photo"])
+    rows, columns = np.mgrid[:size, :size].astype(np.float32)
+    x, y = np.moveaxis(pair["flow"].astype(np.float32) * size, -1, 0)
+    return cv2.remap(pair["photo"], columns + x, rows + y, cv2.INTER_LINEAR)
+
+
+def _off_the_edge(pair):
+    """Visible pixels [S, S] that no black from outside of either oval is mixed into."""
+    size = len(pair["mask"])
+    inside = cv2.erode(pair["mask"][..., 0], np.ones((3, 3)))
+    lit = (pair["photo"].max(axis=-1) > 0).astype(np.uint8)
+    return (
+        (inside > 0)
+        & (pair["visible"][..., 0] > 0)
+        & (_warped(pair | {"photo": cv2.erode(lit, np.ones((5, 5)))}) > 0).reshape(size, size)
+    )
+
+
+def test_no_motion_is_no_flow_and_hides_nothing():
+    smile = _units(mouthSmileLeft=0.8, mouthSmileRight=0.8, jawOpen=0.3)
+    pair = _pair(smile, smile)
+    np.testing.assert_array_equal(pair["photo"], pair["picture"])
+    assert np.abs(pair["flow"]).max() < 1e-5
+    np.testing.assert_array_equal(pair["visible"], pair["mask"])
+
+
+@pytest.mark.parametrize("size", [32, 64])
+def test_a_translation_is_one_flow_everywhere(size):
+    points = _points(_units(), size=size)
+    moved = _traced(points + np.float32([3, -2, 5]), size)
+    flow, visible = correspondence.backward(MODEL.mesh, moved, _traced(points, size))
+    face = flow[visible[..., 0] > 0]
+    assert len(face) > 0.3 * size**2
+    np.testing.assert_allclose(face, np.broadcast_to([-3 / size, 2 / size], face.shape), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("units", "pose"),
+    [
+        ({}, (0, 6, 0, 0)),
+        ({}, (5, 0, -4, 0.2)),
+        ({"mouthSmileLeft": 1, "browInnerUp": 1, "jawOpen": 0.5}, (0, 0, 0, 0)),
+    ],
+)
+def test_flow_is_the_projected_vertices_motion(units, pose):
+    size = 192
+    before, after = _points(_units(), size=size), _points(_units(**units), pose, size)
+    flow, visible = correspondence.backward(MODEL.mesh, _traced(after, size), _traced(before, size))
+    columns, rows = after[MODEL.landmarks[17:], :2].T[:, None] - np.float32(0.5)
+    there = cv2.remap(flow, columns, rows, cv2.INTER_LINEAR)[0]
+    seen = cv2.remap(visible, columns, rows, cv2.INTER_LINEAR)[0] == 255
+    shown = (before - after)[MODEL.landmarks[17:], :2] / size
+    assert seen.sum() > 30
+    # Landmarks of the lips lie on the edge to other surfaces.
+    wrong = np.abs(there - shown)[seen].max(axis=-1) * size
+    assert np.quantile(wrong, 0.8) < 0.1
+    assert wrong.max() < 2
+
+
+@pytest.mark.parametrize(("relit", "bound"), [(False, 2.0), (True, 4.0)])
+def test_the_photo_warped_by_the_flow_is_the_picture_where_visible(relit, bound):
+    """Mean difference in levels of 255: interpolation, creases and folds; a lamp's shading."""
+    even = {"lamp": np.zeros(3, np.float32), "fill": np.full(3, 0.9, np.float32), "gloss": 0.0}
+    warped, still = [], []
+    for seed in range(12):
+        random = np.random.default_rng(seed)
+        change = pairs.draw(random, MODEL.unit_names)
+        who = clip.person(20_000 + seed % 4)
+        paint = dataclasses.replace(who.paint, **(subject.light(random) if relit else even))
+        pair = pairs.of_change(dataclasses.replace(who, paint=paint), change, 128, random)
+        where = _off_the_edge(pair)
+        warped.append(np.abs(_warped(pair).astype(float) - pair["picture"])[where].mean())
+        still.append(np.abs(pair["photo"].astype(float) - pair["picture"])[where].mean())
+    assert np.mean(warped) < bound
+    assert np.mean(warped) < 0.35 * np.mean(still)
+
+
+def test_what_lids_lips_and_a_turn_hide_is_not_visible():
+    def seen_at(pair, points, units):
+        points = _points(units)[MODEL.landmarks[points], :2].mean(axis=0)
+        column, row = np.floor(points).astype(int)
+        return pair["visible"][row, column, 0] == 255
+
+    closed = _units(eyeBlinkLeft=1, eyeBlinkRight=1)
+    opened, jaw = _units(), _units(jawOpen=0.9)
+    eye, mouth, nose = [36, 39], [62, 66], [30]
+    assert not seen_at(_pair(closed, opened), eye, opened)
+    assert seen_at(_pair(opened, opened), eye, opened)
+    assert not seen_at(_pair(opened, jaw), mouth, jaw)
+    assert seen_at(_pair(opened, jaw), nose, jaw)
+    turned = _pair(opened, opened, turn=(0, 25, 0, 0))
+    hidden = (turned["mask"] > 0) & (turned["visible"] == 0)
+    left, right = hidden[:, :32].sum(), hidden[:, 32:].sum()
+    assert max(left, right) > 10 * max(1, min(left, right))
+
+
+def test_a_pair_is_a_function_of_its_numbers_and_says_what_it_shows():
+    one, same, other = (pairs.render_pair(7, number) for number in (0, 0, 1))
+    for name, value in one.items():
+        np.testing.assert_array_equal(value, same[name])
+    assert one["clip"] != other["clip"]
+    assert not np.array_equal(one["photo"], other["photo"])
+    assert one["units"].shape == (56,)
+    assert one["shown"].shape == (52,)
+    change = pairs.Change(
+        one["shown"], np.zeros(4), one["units"][:52], one["units"][52:] / pairs.POSE_SCALE
+    )
+    assert not np.array_equal(change.shown, change.units)
+
+
+def test_size_changes_no_answer():
+    small, large = (pairs.render_pair(8, 2, size) for size in (64, 128))
+    np.testing.assert_array_equal(small["units"], large["units"])
+    both = (small["visible"] > 0)[..., 0] & (large["visible"][::2, ::2] > 0)[..., 0]
+    shrunk = cv2.resize(large["flow"].astype(np.float32), (64, 64), interpolation=cv2.INTER_AREA)
+    assert np.quantile(np.abs(shrunk - small["flow"])[both], 0.98) < 0.5 / 64
+
+
+def test_photos_show_what_the_shares_say():
+    names = MODEL.unit_names
+    changes = [pairs.draw(np.random.default_rng(seed), names) for seed in range(600)]
+    assert 0.2 < np.mean([not change.shown.any() for change in changes]) < 0.3
+    stances = np.std([change.stance for change in changes], axis=0)
+    np.testing.assert_allclose(stances, [4, 8, 3, 0.15], rtol=0.15)
+    assert 0.55 < np.mean([change.path == 1 for change in changes]) < 0.65
+
+
+def test_a_prepared_set_of_pairs_is_read_as_any_other(tmp_path):
+    prepare("synthetic_faces/pairs_tiny", str(tmp_path))
+    source = pipeline.open_source(str(tmp_path), "synthetic_faces/pairs_tiny", "train")
+    assert len(source) == 12
+    assert len(pipeline.open_source(str(tmp_path), "synthetic_faces/pairs_tiny", "test")) == 4
+    wanted = ("photo", "picture", "flow", "visible", "mask", "units", "shown", "path")
+    row = source.read(3, wanted)
+    subject_name, name = source.names[3]
+    expected = pairs.render_pair(int(subject_name[1:]), int(name[-3:]))
+    for feature in wanted:
+        np.testing.assert_array_equal(row[feature], expected[feature])
+        assert row[feature].dtype == expected[feature].dtype
+    batches = pipeline.train_batches(
+        source, wanted, batch_size=8, seed=0, start_step=0, mesh=sharding.make_mesh()
+    )
+    batch = next(batches)
+    assert batch["flow"].shape == (8, 64, 64, 2)
+    assert batch["flow"].dtype == np.float16
+    assert batch["path"].dtype == np.float32
+    assert source.class_names == ()

@@ -1,0 +1,169 @@
+"""Renders pairs of pictures of one person with exact answers: how the face moved from one to other.
+
+The photo shows any expression in any pose. The shares and spreads are choices: photos of real
+people smile, speak and look aside, and a driven face makes more than six expressions.
+"""
+
+import dataclasses
+
+import numpy as np
+
+import fevgan_jax
+from fevgan_jax.tfds_builders.synthetic_faces import (
+    camera,
+    clip,
+    correspondence,
+    expressions,
+    head,
+    render,
+    subject,
+)
+
+POSE_SCALE = np.array([0.2, 0.2, 0.2, 2.0], np.float32)
+"""Nod, turn and tilt in degrees and nearness in decimetres are stored times this: near 1."""
+_KINDS = ("neutral", "preset", "random")
+_PHOTO_SHARES = (0.25, 0.50, 0.25)
+_PICTURE_SHARES = (0.25, 0.45, 0.30)
+_STANCE = np.array([4.0, 8.0, 3.0, 0.15])
+"""Standard deviation of the photo's nod, turn and tilt in degrees, and nearness in decimetres."""
+_TURN = np.array([2.0, 3.0, 2.0, 0.1])
+"""The same of the head's motion from photo to picture that belongs to no preset."""
+_UNREST = np.array([0.6, 0.6, 0.6, 0.02])
+"""The same of a motion that every picture has."""
+_ALL_THE_WAY = 0.6
+"""Share of the pictures that show the whole change; the others show a part of it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """What a photo shows and what a picture shows.
+
+    Attributes:
+      shown: float32 [52], face units in the photo.
+      stance: [4], the photo's nod, turn, tilt (degrees) and nearness (decimetres).
+      units: float32 [52], face units in the picture.
+      turn: [4], the picture's pose relative to `stance`.
+      path: the share of a whole change that the picture shows, in (0, 1].
+    """
+
+    shown: np.ndarray
+    stance: np.ndarray
+    units: np.ndarray
+    turn: np.ndarray
+    path: float = 1.0
+
+
+def draw(random: np.random.Generator, unit_names: tuple[str, ...]) -> Change:
+    """Draws what a pair shows.
+
+    Args:
+      random: where the draws come from.
+      unit_names: the head model's face units, in its order.
+    """
+    shown, _ = _expression(random, unit_names, _PHOTO_SHARES)
+    stance = random.normal(0, _STANCE)
+    units, turn = _expression(random, unit_names, _PICTURE_SHARES)
+    turn = turn + random.normal(0, _UNREST)
+    path = 1.0 if random.random() < _ALL_THE_WAY else random.uniform(0.15, 1)
+    units = shown + np.float32(path) * (units - shown)
+    return Change(shown, stance, units, path * turn, path)
+
+
+def render_pair(subject_id: int, number: int, image_size: int = 64) -> dict[str, object]:
+    """Renders one pair, a pure function of the arguments.
+
+    Args:
+      subject_id: any number from 0; the same number is the same person.
+      number: which pair of this person, from 0.
+      image_size: side S of the square pictures.
+
+    Returns:
+      What `of_change` gives, and the strings `subject` and `clip`, which is unique.
+    """
+    random = np.random.default_rng([13, subject_id, number])
+    change = draw(random, head.load().unit_names)
+    who = clip.person(subject_id)
+    lit = dataclasses.replace(who, paint=dataclasses.replace(who.paint, **subject.light(random)))
+    answer = of_change(lit, change, image_size, random)
+    name = clip.subject_name(subject_id)
+    return answer | {"subject": name, "clip": f"{name}_pair{number:03d}"}
+
+
+def of_subject(subject_id: int, number: int, image_size: int = 64) -> list[dict[str, object]]:
+    """Renders the first `number` pairs of one subject; see `render_pair`."""
+    return [render_pair(subject_id, each, image_size) for each in range(number)]
+
+
+def of_change(
+    who: subject.Subject,
+    change: Change,
+    image_size: int,
+    random: np.random.Generator,
+) -> dict[str, np.ndarray]:
+    """Renders what a change says.
+
+    Args:
+      who: the person, in the light of both pictures.
+      change: what they show.
+      image_size: side S of the square pictures.
+      random: moves the crop a little.
+
+    Returns:
+      `photo` and `picture` uint8 [S, S, 3]; `flow` float16 [S, S, 2], from a pixel of the picture
+      to where it is in the photo, x then y, as shares of the side; `visible` uint8 [S, S, 1], 255
+      where that place shows the same point; `mask` uint8 [S, S, 1], 255 on the picture's face;
+      `units` float32 [56], the picture's 52 face units and its pose relative to the photo, times
+      `POSE_SCALE`; `shown` float32 [52], the photo's face units; and `path` float32 [].
+    """
+    model = head.load()
+
+    def posed(units, motion):
+        return camera.pose(model, who.vertices + head.displacement(model, units), motion)
+
+    before = posed(change.shown, change.stance)
+    place = camera.crop(before, model, image_size, random)
+    after = posed(change.units, change.stance + change.turn)
+    photo, picture = (
+        render.trace(model.mesh, points, camera.oval(points, model), image_size)
+        for points in (place(before), place(after))
+    )
+    flow, visible = correspondence.backward(model.mesh, picture, photo)
+    image, mask = render.colour(model.mesh, who.painted(change.units), picture)
+    return {
+        "photo": render.colour(model.mesh, who.painted(change.shown), photo)[0],
+        "picture": image,
+        "flow": flow.astype(np.float16),
+        "visible": visible & mask,
+        "mask": mask,
+        "units": np.concatenate([change.units, change.turn * POSE_SCALE]).astype(np.float32),
+        "shown": change.shown.astype(np.float32),
+        "path": np.float32(change.path),
+    }
+
+
+def _expression(random, unit_names, shares):
+    """Draws face units [52] and the head's motion [4] of one of the three kinds."""
+    kind = random.choice(_KINDS, p=shares)
+    if kind == "neutral":
+        return np.zeros(len(unit_names), np.float32), np.zeros(4)
+    if kind == "random":
+        return _some_units(random, unit_names), random.normal(0, _TURN)
+    name = fevgan_jax.EXPRESSIONS[random.integers(len(fevgan_jax.EXPRESSIONS))]
+    own = random.normal(1, 0.2, len(unit_names)).clip(0, 2)
+    units = expressions.preset(unit_names, name) * random.uniform(0.5, 1.25) * own
+    return units.astype(np.float32), np.array(expressions.HEAD[name]) * random.uniform(0, 1.2)
+
+
+def _some_units(random, unit_names):
+    """Draws one to five face units, mostly alike on both sides, and often an open mouth."""
+    units = np.zeros(len(unit_names), np.float32)
+    free = [name for name in unit_names if not name.startswith(("tongue", "eyeLook"))]
+    for name in random.choice(free, random.integers(1, 6), replace=False):
+        amount = random.uniform(0.2, 1) * (0.7 if name == "jawOpen" else 1)
+        stem = name.removesuffix("Left").removesuffix("Right")
+        both = random.random() < 0.7
+        for side in expressions.sides(unit_names, stem if both else name):
+            units[unit_names.index(side)] = amount
+    if random.random() < 0.35:
+        units[unit_names.index("jawOpen")] = random.uniform(0.1, 0.8)
+    return units
