@@ -20,6 +20,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.num_steps = 12_000  # choice: some hours of two cores
     config.ema_decay = 0.995  # choice: replaces a lower final learning rate
     config.data.dataset = "synthetic_faces/pairs"
+    config.data.shapes = pair_shapes(64)
 
     config.model.name = "fevgan_jax.models.motion_modes"
     config.model.identity_encoder = None  # choice: the output is made of the photo's own pixels
@@ -67,3 +68,18 @@ def get_config() -> ml_collections.ConfigDict:
     config.eval.embedder.name = "dlib_resnet"
     config.eval.classifier_steps = 400
     return config
+
+
+def pair_shapes(side: int) -> ml_collections.ConfigDict:
+    """Shapes and kinds of a pair's features at one size (forced: the data set's)."""
+    return ml_collections.ConfigDict(
+        {
+            "picture": ((side, side, 3), "uint8"),
+            "flow": ((side, side, 2), "float16"),
+            "visible": ((side, side, 1), "uint8"),
+            "mask": ((side, side, 1), "uint8"),
+            "units": ((56,), "float32"),
+            "shown": ((52,), "float32"),
+            "path": ((), "float32"),
+        }
+    )
