@@ -1,7 +1,7 @@
-"""Runs the benchmarks and writes what they print to `benchmarks/RESULTS.md`: `make bench`.
+"""Runs the benchmarks and writes their output to `benchmarks/RESULTS.md`: `make bench`.
 
-Each runs in a process of its own, on a GPU with some more. One that fails is written down as
-failed, the others go on, and the exit status tells.
+Each runs in a process of its own; on a GPU there are some more. A failure is noted in the page, the
+others are still run, and the exit status is then not 0.
 """
 
 import datetime
@@ -36,7 +36,7 @@ _ON_A_GPU = (
     "speed/step.py --config=mug --config.compute_dtype=bfloat16 --batch_size=16 --steps=50 "
     "--vs=torch",
     "speed/accelerator.py --config=mug --config.compute_dtype=bfloat16",
-    # XLA lays 3D convolutions out channels first, by itself.
+    # XLA's default layout of 3D convolutions is channels first.
     "XLA_FLAGS=--xla_gpu_force_conv_nhwc=true "
     "speed/accelerator.py --config=mug --config.compute_dtype=bfloat16",
     "speed/layers.py --config=mug --batch_size=16 --native",
@@ -45,9 +45,9 @@ _ON_A_GPU = (
 
 
 def main() -> int:
-    """Writes the page and returns how many benchmarks failed."""
+    """Writes the page and returns the number of failed benchmarks."""
     parts, failures = [_heading()], 0
-    # Asked of the driver, for to ask JAX would take the GPU's memory from the benchmarks.
+    # From the driver: JAX in this process would take the GPU's memory from the benchmarks.
     commands = _COMMANDS + (_ON_A_GPU if shutil.which("nvidia-smi") else ())
     for command in tqdm.tqdm(commands, "benchmarks", unit="script"):
         words = shlex.split(command)

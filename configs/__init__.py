@@ -1,1 +1,1 @@
-"""Experiments: `base` says every field once, the others change a few lines."""
+"""Experiments: `base` defines every field, the others change a few lines."""

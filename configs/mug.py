@@ -3,7 +3,8 @@
     python -m fevgan_jax.prepare --dataset=mug/paper --raw_dir=...
     python -m fevgan_jax.main --config=configs/mug.py --workdir=runs/mug
 
-Paper: PSNR 27.10, SSIM 0.91, ACD 0.09, ACD-I 0.23.
+Paper: PSNR 27.10, SSIM 0.91, ACD 0.09, ACD-I 0.23. No run of this config has been measured: MUG
+needs a licence.
 """
 
 import ml_collections

@@ -12,13 +12,16 @@ import skimage.data
 from absl import flags
 
 from fevgan_jax import EXPRESSIONS
-from fevgan_jax.evaluate import evaluate, table
+from fevgan_jax.evaluation import results
+from fevgan_jax.evaluation.evaluate import evaluate
+from fevgan_jax.evaluation.report import table
 from fevgan_jax.generate import generate, write_outputs
 from fevgan_jax.prepare import prepare
 from fevgan_jax.run import media
 from fevgan_jax.run.files import write_atomic
 from fevgan_jax.runtime import cli, config_flag
 from fevgan_jax.tfds_builders.synthetic_faces.clip import render_subject
+from fevgan_jax.training.check import check_config
 from fevgan_jax.training.loop import train
 
 UNSEEN_HEAD = 30_000
@@ -36,11 +39,12 @@ def demo(config: ml_collections.ConfigDict, output: pathlib.Path) -> list[pathli
       The files to look at.
     """
     config.data.data_dir = str(output / "data")
+    check_config(config)
     prepare(config.data.dataset, config.data.data_dir)
     workdir = output / "workdir"
     train(config, workdir)
     print(table(evaluate(workdir)))
-    made = [workdir / "eval" / f"{config.data.dataset.replace('/', '_')}.png"]
+    made = [results.latest(workdir).sheet]
     for name, picture in {
         "rendered_head": render_subject(UNSEEN_HEAD, EXPRESSIONS[0])["video"][0],
         "photograph": skimage.data.astronaut(),

@@ -1,4 +1,4 @@
-"""Releases a run's weights: `python -m fevgan_jax.export --workdir=runs/demo --output=weights`.
+"""Exports a run's weights: `python -m fevgan_jax.export --workdir=runs/demo --output=weights`.
 
 The folder can be given to another run as `--config.initial_weights`.
 """
@@ -10,5 +10,5 @@ from fevgan_jax.training import released
 
 if __name__ == "__main__":
     _WORKDIR = flags.DEFINE_string("workdir", None, "the trained run", required=True)
-    _OUTPUT = flags.DEFINE_string("output", None, "the folder to make", required=True)
+    _OUTPUT = flags.DEFINE_string("output", None, "the folder to create", required=True)
     cli.run(lambda: released.export(_WORKDIR.value, _OUTPUT.value))

@@ -1,25 +1,27 @@
-"""Makes videos of a person from one neutral photo.
+"""Makes videos of the person in a photo, from the names of expressions.
 
-    python -m fevgan_jax.generate --workdir=runs/demo --photo=me.jpg --output=out
+    python -m fevgan_jax.generate --photo=me.jpg --output=out
 
-Each expression gives a GIF and an MP4, and all of them one sheet of frames.
+moves the face in its photo, with the weights that are shipped; `--workdir` takes a run of your own.
+Each expression gives a GIF, an MP4 and a WebP, and all of them one sheet of frames.
 """
 
+import dataclasses
 import hashlib
+import importlib
 import os
 import pathlib
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl import flags
-from PIL import Image, ImageDraw, ImageFont
+from absl import flags, logging
 
 from fevgan_jax import faces
-from fevgan_jax.run import media
-from fevgan_jax.run.files import write_atomic
+from fevgan_jax.animation import model as animation_model
+from fevgan_jax.animation import output, portrait
+from fevgan_jax.run.files import require_folder
 from fevgan_jax.run.workdir import read_config
 from fevgan_jax.runtime import cli
 from fevgan_jax.runtime.errors import UserError
@@ -27,37 +29,75 @@ from fevgan_jax.runtime.workers import Workers
 from fevgan_jax.training import trained
 from fevgan_jax.training.sampling import clip_keys
 
-# Enough to look at; a 64-pixel GIF is a stamp on today's screens.
-_SIDE = 256
-_STRIP_FRAMES = 8
+write_outputs = output.write
+
+_PICTURES = (
+    ".avif", ".bmp", ".gif", ".heic", ".heif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp",
+)  # fmt: skip
+"""Endings of the files that are taken for photos in a folder."""
 
 
 def generate(
-    workdir: str | os.PathLike,
+    workdir: str | os.PathLike | None,
     photo: str | os.PathLike,
     expressions: Sequence[str] = (),
     weights_dir: str | None = None,
     seed: int = 0,
     num_samples: int = 1,
+    options: portrait.Options | None = None,
 ) -> dict[str, np.ndarray]:
     """Makes videos of each expression.
 
     Args:
-      workdir: a trained run.
-      photo: the file; a finished crop, or a photo in which the one face is found and cropped.
-      expressions: some of the run's own class names; all of them when empty.
+      workdir: a trained run; None for the shipped motion modes.
+      photo: the file; a finished crop, or a photo in which the face is found.
+      expressions: for motion modes names, plain words and blends, as `units.parse_expression`
+        takes them; for other families some of the run's own class names. All when empty.
       weights_dir: folder of the frozen nets.
       seed: of the noise, in families that draw any; a photo, an expression, a seed and a sample's
-        number give one video.
+        number give one video. Motion modes draw none.
       num_samples: videos of each expression, which differ by their noise.
+      options: what else is asked of motion modes; of other families only which `face`.
 
     Returns:
       uint8 `[T, H, W, 3]` by expression; further samples as `<expression>_2` and so on.
 
     Raises:
-      UserError: the run cannot be opened, it does not know an expression, or the photo does not
-        show exactly one face.
+      UserError: the run cannot be opened, it does not know an expression, the photo does not show
+        such a face, or the options are not for this family.
     """
+    options = options or portrait.Options()
+    if _moves_photos(workdir):
+        if num_samples > 1:
+            raise UserError("motion modes draw nothing at random: leave --samples out.")
+        wanted = portrait.order(expressions, options)
+        animator = animation_model.load(workdir, weights_dir)
+        return dict(portrait.animate(animator, photo, wanted, options))
+    return _sample(workdir, photo, expressions, weights_dir, seed, num_samples, options)
+
+
+def _moves_photos(workdir: str | os.PathLike | None) -> bool:
+    if workdir is None:
+        return True
+    module = importlib.import_module(read_config(workdir).model.name)
+    return animation_model.moves_photos(module)
+
+
+def _sample(
+    workdir: str | os.PathLike,
+    photo: str | os.PathLike,
+    expressions: Sequence[str],
+    weights_dir: str | None,
+    seed: int,
+    num_samples: int,
+    options: portrait.Options,
+) -> dict[str, np.ndarray]:
+    """Videos of a family that generates whole crops."""
+    if dataclasses.replace(options, face="largest", fps=None) != portrait.Options():
+        raise UserError(
+            f"{workdir} is a run of a model of whole crops, which knows only --face and --fps of "
+            "the options for moving a photo: leave the others out, or --workdir."
+        )
     data = read_config(workdir).data
     known = list(data.class_names)
     expressions = list(expressions) or known
@@ -67,7 +107,7 @@ def generate(
                 f"{workdir} knows no expression {name!r}: give one of {', '.join(known)}."
             )
     # A process: while dlib reads its models, for two seconds, no thread beside it may run Python.
-    image = Workers(1).submit(faces.prepare_photo, photo, data.clip_shape[1])
+    image = Workers(1).submit(faces.prepare_photo, photo, data.clip_shape[1], options.face)
     model = trained.load(workdir, weights_dir)
     named = {
         name if number == 0 else f"{name}_{number + 1}": (name, number)
@@ -92,68 +132,83 @@ def _keys(photo: str | os.PathLike, seed: int, named: Iterable[tuple[str, int]])
     return jnp.concatenate(keys)
 
 
-def write_outputs(
-    videos: dict[str, np.ndarray], output_dir: str | os.PathLike
-) -> list[pathlib.Path]:
-    """Writes a GIF and an MP4 of each expression, and one sheet of frames with all of them.
-
-    Args:
-      videos: uint8 `[T, H, W, 3]` by expression.
-      output_dir: The folder; it is made when it is missing, and files of these names are replaced.
-
-    Returns:
-      The files: `<expression>.gif` and `<expression>.mp4` for each, and `strip.png`.
-    """
-    folder, files = pathlib.Path(output_dir), []
-    scale = max(1, _SIDE // next(iter(videos.values())).shape[1])
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        sheet = threads.submit(lambda: media.png(_labelled_strips(videos)))
-        gifs = threads.map(lambda frames: media.gif(frames, scale=scale), videos.values())
-        movies = [
-            threads.submit(media.write_mp4, folder / f"{name}.mp4", frames, scale=scale)
-            for name, frames in videos.items()
-        ]
-        for name, gif, movie in zip(videos, gifs, movies, strict=True):
-            files += [folder / f"{name}.gif", folder / f"{name}.mp4"]
-            write_atomic(files[-2], gif)
-            movie.result()
-    files.append(folder / "strip.png")
-    write_atomic(files[-1], sheet.result())
-    return files
-
-
-def _labelled_strips(videos: dict[str, np.ndarray]) -> np.ndarray:
-    """One row of frames for each expression, its name to the left, uint8 `[H, W, 3]`."""
-    rows = []
-    for name, frames in videos.items():
-        strip = media.enlarge(
-            media.strip(frames, _STRIP_FRAMES), max(1, _SIDE // 2 // frames.shape[1])
-        )
-        height = len(strip)
-        label = Image.new("RGB", (height, height))
-        font = ImageFont.load_default(size=height / 7)
-        ImageDraw.Draw(label).text((height / 2, height / 2), name, font=font, anchor="mm")
-        rows.append(np.concatenate([np.asarray(label), strip], axis=1))
-    return np.concatenate(rows)
+def _expressions(given: Sequence[str]) -> list[str]:
+    """Each flag's value is a blend where it has weights, and else a list of expressions."""
+    return [part for text in given for part in ([text] if ":" in text else text.split(","))]
 
 
 def _main() -> None:
-    videos = generate(
-        _WORKDIR.value,
-        _PHOTO.value,
-        _EXPRESSION.value,
-        _WEIGHTS_DIR.value,
-        _SEED.value,
-        _SAMPLES.value,
-    )
-    for path in write_outputs(videos, _OUTPUT.value):
+    given = {field.name: flags.FLAGS[field.name] for field in dataclasses.fields(portrait.Options)}
+    options = portrait.Options(**{name: flag.value for name, flag in given.items()})
+    options = dataclasses.replace(options, units=tuple(options.units))
+    require_folder(_OUTPUT.value)
+    photo = pathlib.Path(_PHOTO.value)
+    if photo.is_dir():
+        _of_folder(photo, options)
+    else:
+        _of_photo(photo, pathlib.Path(_OUTPUT.value), options)
+
+
+def _of_photo(photo: pathlib.Path, folder: pathlib.Path, options: portrait.Options) -> None:
+    expressions = _expressions(_EXPRESSION.value)
+    if _moves_photos(_WORKDIR.value) and _SAMPLES.value == 1:
+        wanted = portrait.order(expressions, options)
+        animator = animation_model.load(_WORKDIR.value, _WEIGHTS_DIR.value)
+        videos, fps = portrait.animate(animator, photo, wanted, options), wanted.fps
+    else:
+        videos = generate(
+            _WORKDIR.value,
+            photo,
+            expressions,
+            _WEIGHTS_DIR.value,
+            _SEED.value,
+            _SAMPLES.value,
+            options,
+        )
+        fps = options.fps or portrait.FPS
+    for path in output.write(videos, folder, fps):
         print(path)
 
 
+def _of_folder(folder: pathlib.Path, options: portrait.Options) -> None:
+    """Goes on past a photo that cannot be used, and lists those at the end."""
+    photos = sorted(path for path in folder.iterdir() if path.suffix.lower() in _PICTURES)
+    if not photos:
+        raise UserError(f"{folder} holds no photo; give a photo, or a folder of some.")
+    failed = []
+    for number, photo in enumerate(photos, 1):
+        logging.info("%s (%d of %d)", photo, number, len(photos))
+        try:
+            _of_photo(photo, pathlib.Path(_OUTPUT.value) / photo.name, options)
+        except UserError as error:
+            failed.append(str(error))
+    if failed:
+        raise UserError(
+            f"{len(failed)} of {len(photos)} photos gave no video: " + " | ".join(failed)
+        )
+
+
 if __name__ == "__main__":
-    _WORKDIR = flags.DEFINE_string("workdir", None, "a trained run", required=True)
-    _PHOTO = flags.DEFINE_string("photo", None, "a neutral photo of one person", required=True)
-    _EXPRESSION = flags.DEFINE_list("expression", [], "one or more; all when not given")
+    _WORKDIR = flags.DEFINE_string("workdir", None, "a trained run; without it the shipped weights")
+    _PHOTO = flags.DEFINE_string("photo", None, "a photo, or a folder of photos", required=True)
+    _EXPRESSION = flags.DEFINE_multi_string(
+        "expression",
+        [],
+        "one or more, as happiness,sadness, or a blend, as happiness:0.7,surprise:0.3; "
+        "neutral too; all six when nothing is named",
+    )
+    flags.DEFINE_multi_string("units", [], "face units, as jawOpen:0.5,browInnerUp:1")
+    flags.DEFINE_string("drive", None, "a clip of another person whose face is followed")
+    flags.DEFINE_string("landmarker", None, "MediaPipe's model file, for --drive")
+    flags.DEFINE_enum("frame", "photo", ["photo", "crop"], "the whole photo, or the face on black")
+    flags.DEFINE_string("face", "largest", "which of several: largest, all, or a number")
+    flags.DEFINE_float("strength", 1.0, "0 is the photo, 1 the expression", lower_bound=0.0)
+    flags.DEFINE_bool("head", None, "move the head as well; by default only with --frame=crop")
+    flags.DEFINE_float("fps", None, "frames per second (25)", lower_bound=1.0)
+    flags.DEFINE_float("seconds", None, "length of the video (1.28)", lower_bound=0.1)
+    flags.DEFINE_bool("loop", False, "go back to the photo")
+    flags.DEFINE_integer("longest_side", 1920, "reduce larger photos to it; 0 keeps any size", 0)
+    flags.DEFINE_integer("size", 256, "side of the frames of --frame=crop", lower_bound=64)
     _SEED = flags.DEFINE_integer("seed", 0, "of the noise, where a family draws any", lower_bound=0)
     _SAMPLES = flags.DEFINE_integer("samples", 1, "videos of each expression", lower_bound=1)
     _OUTPUT = flags.DEFINE_string("output", None, "the folder of the videos", required=True)

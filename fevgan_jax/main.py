@@ -6,13 +6,13 @@ from fevgan_jax.runtime import cli, config_flag, processes
 from fevgan_jax.training.loop import train
 
 _CONFIG = config_flag.define("config", "the experiment: a config file's path or bare name")
-_WORKDIR = flags.DEFINE_string("workdir", None, "where the run lives", required=True)
+_WORKDIR = flags.DEFINE_string("workdir", None, "folder of the run", required=True)
 _WEIGHTS_DIR = flags.DEFINE_string("weights_dir", None, "folder of the frozen nets")
 processes.define_flags()
 
 
 def main() -> None:
-    """Joins the run's other processes where there are any, and hands over to `train`."""
+    """Joins the run's other processes, if there are any, and trains."""
     processes.start()
     train(_CONFIG.value, _WORKDIR.value, _WEIGHTS_DIR.value)
 

@@ -1,8 +1,8 @@
 """Prepares a data set for training: `python -m fevgan_jax.prepare --dataset=... --data_dir=...`.
 
-Every set has clips of one form, so nothing after this verb knows what they were made from. A set is
-written beside its place and renamed: it is there whole or not at all, and the same command run
-again does nothing.
+Every prepared set has the same features, whatever its clips were made from. A set is written to a
+temporary folder and renamed, so it appears whole or not at all; if it is there, the command does
+nothing.
 """
 
 import contextlib
@@ -32,40 +32,40 @@ def prepare(
     options: Sequence[str] = (),
     ahead: beam.Run | None = None,
 ) -> str:
-    """Makes the prepared set, or finds it made.
+    """Makes the prepared set, unless it is there.
 
     Args:
       dataset: a package of `fevgan_jax.tfds_builders` and, where it has variants, one of them:
         `synthetic_faces/demo`.
-      data_dir: where prepared sets are kept; "" is TFDS's own folder.
-      raw_dir: the original files, for a set that is made from files.
-      options: fields of the variant's config with other values, as `image_size=128`; the set gets
-        a name of its own from them.
-      ahead: machines that finish the clips of a set made from files; they must see `raw_dir` and
-        `data_dir` under these very names.
+      data_dir: folder of the prepared sets; "" is TFDS's default folder.
+      raw_dir: folder of the original files, for a set that is made from files.
+      options: fields of the variant's config with other values, such as `image_size=128`; they
+        become part of the set's name.
+      ahead: a Beam run that prepares the clips of a set made from files; its workers must see
+        `raw_dir` and `data_dir` under the same paths.
 
     Returns:
       The folder of the prepared set.
 
     Raises:
-      UserError: there is no such set, variant or option, it needs a `raw_dir`, nothing in it can
-        be used, or `data_dir` is no place to write to.
+      UserError: there is no such set, variant or option, `raw_dir` is missing or has no usable
+        clip, or `data_dir` cannot be written to.
     """
     root = pipeline.data_root(data_dir)
     builder = _builder(dataset, root, options)
     if ahead:
         if not hasattr(builder, "ahead"):
-            raise UserError(f"{dataset} is not made from files: leave --beam_runner out.")
+            raise UserError(f"{dataset} is not made from files: omit --beam_runner.")
         builder.ahead = ahead
     place = pathlib.Path(builder.data_dir)
     if not place.exists():
         if builder.MANUAL_DOWNLOAD_INSTRUCTIONS and raw_dir is None:
             raise UserError(
-                f"{dataset} is made from files that you have to bring: give their folder as "
+                f"{dataset} is made from files that you have to provide: give their folder as "
                 f"--raw_dir. {' '.join(builder.MANUAL_DOWNLOAD_INSTRUCTIONS.split())}"
             )
         if raw_dir is not None and not (os.path.isdir(raw_dir) and os.listdir(raw_dir)):
-            raise UserError(f"{raw_dir} is no folder, or an empty one: check --raw_dir.")
+            raise UserError(f"{raw_dir} is not a folder, or is empty: check --raw_dir.")
         with _alone(root), full_disk_is_bad_input(root):
             _sweep(place)
             _announce(builder)
@@ -98,7 +98,7 @@ def _builder(dataset: str, root: pathlib.Path, options: Sequence[str]) -> tfds.c
 
 
 def _changed(config: tfds.core.BuilderConfig, options: Sequence[str]) -> tfds.core.BuilderConfig:
-    """The config with other values, under a name that says which."""
+    """The config with other values, which its name lists."""
     common = {field.name for field in dataclasses.fields(tfds.core.BuilderConfig)}
     known = {
         field.name: type(getattr(config, field.name))
@@ -112,7 +112,7 @@ def _changed(config: tfds.core.BuilderConfig, options: Sequence[str]) -> tfds.co
             values[name] = known[name](text)
         except (KeyError, ValueError) as error:
             raise UserError(
-                f"{option!r} is no option of this set: give one of "
+                f"{option!r} is not an option of this set: give one of "
                 f"{', '.join(f'{name}={kind.__name__}' for name, kind in known.items())}."
             ) from error
     told = [f"{name}.{value}" for name, value in sorted(values.items())]
@@ -121,7 +121,7 @@ def _changed(config: tfds.core.BuilderConfig, options: Sequence[str]) -> tfds.co
 
 @contextlib.contextmanager
 def _alone(root: pathlib.Path) -> Iterator[None]:
-    """Waits until no other `prepare` works in this folder: it could be making the same set."""
+    """Waits until no other `prepare` works in this folder, which could be making the same set."""
     with contextlib.ExitStack() as held:
         try:
             root.mkdir(parents=True, exist_ok=True)
@@ -136,7 +136,7 @@ def _alone(root: pathlib.Path) -> Iterator[None]:
 
 
 def _announce(builder: tfds.core.DatasetBuilder) -> None:
-    """Tells TFDS how many clips the set will have, if the builder knows: its bar gets an ETA."""
+    """Tells TFDS the set's number of clips, if the builder knows it, for the progress bar's ETA."""
     splits = [
         tfds.core.SplitInfo(name=name, shard_lengths=[count], num_bytes=0)
         for name, count in getattr(builder, "num_clips", dict)().items()
@@ -145,7 +145,7 @@ def _announce(builder: tfds.core.DatasetBuilder) -> None:
 
 
 def _sweep(place: pathlib.Path) -> None:
-    """Removes what a killed run left beside the place of its set."""
+    """Removes the temporary folders that a killed run left beside its set."""
     for left in place.parent.glob(f"incomplete.*_{place.name}"):
         logging.info("removing %s, left by an interrupted run", left)
         shutil.rmtree(left)
@@ -153,16 +153,16 @@ def _sweep(place: pathlib.Path) -> None:
 
 if __name__ == "__main__":
     _DATASET = flags.DEFINE_string("dataset", None, "the set, as name/variant", required=True)
-    _DATA_DIR = flags.DEFINE_string("data_dir", "", "where prepared sets are kept; TFDS's if empty")
-    _RAW_DIR = flags.DEFINE_string("raw_dir", None, "the original files, for a set made from files")
+    _DATA_DIR = flags.DEFINE_string("data_dir", "", "folder of prepared sets; TFDS's if empty")
+    _RAW_DIR = flags.DEFINE_string("raw_dir", None, "folder of the set's original files, if any")
     _OPTIONS = flags.DEFINE_multi_string(
-        "option", [], "a field of the variant's config and its value, as image_size=128"
+        "option", [], "a field of the variant's config and its value, such as image_size=128"
     )
     _BEAM_RUNNER = flags.DEFINE_string(
-        "beam_runner", "", "Apache Beam's runner, for a set made from files: many machines"
+        "beam_runner", "", "Apache Beam's runner, to prepare a set of files on many machines"
     )
     _BEAM_OPTIONS = flags.DEFINE_multi_string(
-        "beam_option", [], "an option of Beam's pipeline and its value, as region=europe-west1"
+        "beam_option", [], "an option of Beam's pipeline, such as region=europe-west1"
     )
 
     def main() -> None:

@@ -1,7 +1,7 @@
 """Gets a frozen net: `python -m fevgan_jax.weights --net=vgg16 [--source=FILE] [--list]`.
 
-A net is found or given, checked, converted once and kept in the weights folder; a net that is
-there already is only verified: its hashes, and what it gives on a built-in probe image.
+A net's file is found or given, checked, converted once and saved in the weights folder. A net that
+is there is only verified: its hashes, and its output on a built-in probe image.
 """
 
 import math
@@ -17,19 +17,19 @@ from fevgan_jax.runtime.errors import UserError
 
 
 def get(net: str, source: str | None = None, weights_dir: str | None = None) -> str:
-    """Makes sure that a net is in the weights folder and whole.
+    """Makes sure that a net is in the weights folder and undamaged.
 
     Args:
       net: a module of `fevgan_jax.recognizers`.
-      source: the file to convert it from; a net that is there already is then made anew.
-      weights_dir: the folder, when not the usual one.
+      source: the file to convert it from; a net that is there is then made again.
+      weights_dir: the folder; see `weights_folder.locate` for the default.
 
     Returns:
       One line: the net's file, hash and origin.
 
     Raises:
-      UserError: there is no such net, its source is missing or another file, or what it computes
-        has changed.
+      UserError: there is no such net, its source is missing or not the expected file, or its output
+        on the probe image has changed.
     """
     path = weights_folder.path_of(net, weights_dir)
     module = recognizers.module(net)
@@ -40,13 +40,13 @@ def get(net: str, source: str | None = None, weights_dir: str | None = None) -> 
     if not np.allclose(recognizers.probe(net, params), note.probe, rtol=1e-2, atol=1e-3):
         raise UserError(
             f"{path} is whole, but {net} gives other values on the probe image than when it was "
-            "converted: this machine or the versions installed compute it wrongly."
+            "converted: install the versions of constraints.txt, or try another machine."
         )
     return f"{path}: {_describe(note)}"
 
 
 def listing(weights_dir: str | None = None) -> str:
-    """Each net of the package: what the weights folder holds of it, or how to get it."""
+    """Each net of the package: its note in the weights folder, or how to get it."""
     lines = [f"{weights_folder.locate(weights_dir)}:"]
     for net in recognizers.known():
         module = recognizers.module(net)
@@ -75,9 +75,9 @@ def _describe(note: weights_folder.Note | None) -> str:
 
 
 if __name__ == "__main__":
-    _NET = flags.DEFINE_string("net", None, "the net to get")
+    _NET = flags.DEFINE_string("net", None, "name of the net to get")
     _SOURCE = flags.DEFINE_string("source", None, "the file to convert it from")
-    _LIST = flags.DEFINE_bool("list", False, "say what the weights folder holds")
+    _LIST = flags.DEFINE_bool("list", False, "list the nets and what the weights folder holds")
     _WEIGHTS_DIR = flags.DEFINE_string("weights_dir", None, "the weights folder")
 
     def main() -> None:

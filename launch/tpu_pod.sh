@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # One run on a TPU pod slice, one process a host: `launch/tpu_pod.sh`, from your own machine.
-# Change: the first four lines. WORKDIR and DATA_DIR lie on a disk that every host has mounted.
+# Change: the first four lines. WORKDIR and DATA_DIR are on a disk that every host has mounted.
 NAME=fevgan ZONE=us-central1-a
 CONFIG=mug
 WORKDIR=/mnt/shared/runs/mug
 DATA_DIR=/mnt/shared/data
 
-# JAX finds the slice's hosts by itself. Any status but 0 (finished) and 2 (bad input) starts the
-# same command again, which goes on from the last checkpoint.
+# JAX finds the slice's hosts by itself. After any status but 0 (finished) and 2 (bad input) the same
+# command starts again and resumes from the last checkpoint.
 while true; do
   gcloud compute tpus tpu-vm ssh "$NAME" --zone="$ZONE" --worker=all --command="
     cd fevgan_jax && .venv/bin/python -m fevgan_jax.main --distributed --config=$CONFIG \

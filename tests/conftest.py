@@ -2,6 +2,8 @@
 
 import os
 
+from tests.leftovers import pytest_sessionfinish, pytest_terminal_summary  # noqa: F401 (hooks)
+
 os.environ["JAX_PLATFORMS"] = "cpu"
 # A test's program runs once or twice: compiling it is what takes time.
 COMPILE_FAST = (

@@ -1,4 +1,4 @@
-"""deepface's own Keras definitions with random weights of the true shapes, as files."""
+"""deepface's own Keras definitions with random weights, as files."""
 
 import importlib
 import os
@@ -12,7 +12,7 @@ from keras.src.legacy.saving.legacy_h5_format import save_weights_to_hdf5_group
 
 
 def build(net):
-    """deepface's model, drawn at random, BatchNorm's statistics too.
+    """deepface's model with random weights and BatchNorm statistics.
 
     `net` is deepface's module, "VGGFace" or "OpenFace".
     """
@@ -43,20 +43,20 @@ def build(net):
 
 
 def save(model, path):
-    """Writes the weights in the format deepface distributes."""
+    """Writes the weights in the format that deepface distributes."""
     with h5py.File(path, "w") as file:
         save_weights_to_hdf5_group(file, model)
 
 
 def assert_close(ours, theirs, name=""):
-    """Agreement to 1e-4 of the values' own size."""
+    """Asserts equality to 1e-4 of the largest value."""
     theirs = np.asarray(theirs)
     error = np.abs(np.asarray(ours) - theirs).max() / np.abs(theirs).max()
     assert error < 1e-4, f"{name}: {error:.1e} of the largest value"
 
 
 def every_layer(network, params, image):
-    """All of a net's feature maps by name, before they are brought to unit scale."""
+    """All of a net's feature maps by name, before they are scaled."""
 
     class EveryLayer(type(network)):
         @nn.compact

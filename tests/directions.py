@@ -1,4 +1,4 @@
-"""A form's three directions beside XLA's own convolution."""
+"""Compares a form's three directions with XLA's own convolution."""
 
 from types import ModuleType
 

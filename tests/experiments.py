@@ -1,6 +1,8 @@
 """Small experiments that the tests share."""
 
 import importlib
+import json
+import shutil
 
 import jax
 import numpy as np
@@ -9,14 +11,14 @@ from fevgan_jax.configs import demo
 from fevgan_jax.run.checkpoint import Checkpoints
 from fevgan_jax.run.workdir import keep_config
 from fevgan_jax.training.family import build_family
-from fevgan_jax.training.state import init_state
+from fevgan_jax.training.state import batch_shapes, init_state
 from fevgan_jax.training.step import make_metrics
 
 CLIP = (32, 64, 64, 3)
 
 
 def narrow(config):
-    """Makes a config narrow enough for a test: every list of widths becomes one of fours."""
+    """Makes a config narrow enough for a test: every width becomes 4."""
     family = importlib.import_module(config.model.name)
     for player, module in (("generator", "Generator"), ("discriminator", "Discriminator")):
         if not hasattr(family, module):
@@ -40,7 +42,7 @@ def without_frozen_nets():
 
 
 def of_key_frames():
-    """The same for two frames of each clip, without a discriminator."""
+    """The same for first and last frames, without a discriminator."""
     config = without_frozen_nets()
     config.data.clip_shape = (2, *CLIP[1:])
     config.model.generator.key_frames = True
@@ -57,21 +59,36 @@ def random_batch(size, seed=0, clip_shape=CLIP):
     }
 
 
+def batch_for(config, family, seed=0):
+    """A random batch of the features that a family is trained on, two rows a critic step."""
+    random = np.random.default_rng(seed)
+
+    def draw(leaf):
+        if leaf.dtype == np.uint8:
+            return random.integers(0, 256, leaf.shape, np.uint8)
+        if leaf.dtype == np.int32:
+            return random.integers(0, 6, leaf.shape).astype(np.int32)
+        return random.uniform(0.0, 1.0, leaf.shape).astype(leaf.dtype)
+
+    shapes = batch_shapes(config, family, 2 * config.rule.critic_steps)
+    return {name: draw(leaf) for name, leaf in shapes.items()}
+
+
 def start(config):
-    """The modules and the first state of a config."""
+    """The modules and the initial state of a config."""
     family = build_family(config)
     return family, jax.jit(lambda: init_state(config, family, make_metrics(config, family)))()
 
 
 def vivid(state):
-    """A state whose generator has larger weights: photo and label show in its videos."""
+    """A state whose generator has larger weights, so that its videos depend on photo and label."""
     larger = jax.tree.map(lambda x: 5.0 * x, state.generator.params)
     average = state.average and state.average.replace(params=larger)
     return state.replace(generator=state.generator.replace(params=larger), average=average)
 
 
 def untrained_run(config, workdir):
-    """A workdir that holds the first state of a config, made vivid, as if it had been trained."""
+    """A workdir with the checkpoint of a config's initial state, made vivid."""
     state = vivid(start(config)[1])
     keep_config(config, workdir)
     (workdir / "metrics.jsonl").touch()
@@ -79,3 +96,11 @@ def untrained_run(config, workdir):
         checkpoints.save(0, state, {})
         checkpoints.wait()
     return state
+
+
+def forget_layout(checkpoint):
+    """Makes a checkpoint's folder one of version 1, which did not say so."""
+    shutil.rmtree(checkpoint / "layout")
+    seal = json.loads((checkpoint / "sha256.json").read_text())
+    kept = {name: digest for name, digest in seal.items() if not name.startswith("layout/")}
+    (checkpoint / "sha256.json").write_text(json.dumps(kept))

@@ -1,4 +1,4 @@
-"""Clips as a camera would take them, of drawn people: raw files for tests of preparation."""
+"""Raw clips of rendered people, uncropped and with a background, for tests of preparation."""
 
 import functools
 
@@ -25,7 +25,7 @@ def frames(person=20_000, expression="happiness", count=5):
 
 @functools.cache
 def landmarks(person=20_000, expression="happiness", count=5):
-    """float32 `[count, 68, 2]`, where they are in `frames`."""
+    """float32 `[count, 68, 2]` in the pixels of `frames`."""
     chosen = tuple(np.linspace(0, clip.NUM_FRAMES - 1, count).astype(int))
     drawn = clip.render_subject(person, expression, FACE, chosen=chosen)
     return drawn["landmarks"] + np.float32([LEFT, TOP])

@@ -1,6 +1,6 @@
-"""The real `main` in real processes on this machine's CPU, one or several to a run.
+"""Runs the real `main` in one or several processes on the CPU.
 
-They fork from a server that has imported everything: importing takes longer than a short run.
+They fork from a server that has imported everything, which takes longer than a short run.
 """
 
 import atexit
@@ -13,7 +13,7 @@ import time
 import jax
 
 from fevgan_jax import main
-from fevgan_jax.evaluate import evaluate
+from fevgan_jax.evaluation.evaluate import evaluate
 from fevgan_jax.runtime import cli
 from tests.conftest import COMPILE_FAST
 
@@ -25,10 +25,10 @@ def launch(arguments, log, *, count=1, devices=1, then_evaluate=None):
     """Starts `count` processes of one run.
 
     Args:
-      arguments: of `main`; must have `--workdir`.
-      log: the file that takes what they all say; compiled programs are kept beside it.
-      count: how many.
-      devices: virtual devices of each.
+      arguments: arguments of `main`; must have `--workdir`.
+      log: file of their common output; compiled programs are cached beside it.
+      count: number of processes.
+      devices: virtual devices of each process.
       then_evaluate: a workdir to evaluate in the same processes.
     """
     together = [[]]
@@ -50,7 +50,7 @@ def launch(arguments, log, *, count=1, devices=1, then_evaluate=None):
 
 
 def finish(processes, seconds=300):
-    """Waits for all of them and returns their exit statuses; -9 for those it had to end."""
+    """Waits for all of them and returns their exit statuses; -9 for those it killed."""
     deadline = time.monotonic() + seconds
     for process in processes:
         process.join(max(0, deadline - time.monotonic()))
@@ -85,5 +85,5 @@ def _run(arguments, log, devices, then_evaluate):
     try:
         cli.run(command)
     finally:
-        # multiprocessing's children leave without it, and JAX's processes without a goodbye.
+        # multiprocessing's children skip atexit, and with it JAX's shutdown barrier.
         atexit._run_exitfuncs()

@@ -1,4 +1,4 @@
-"""Gradients through the frozen nets, against finite differences."""
+"""Compares gradients through the frozen nets with finite differences."""
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +8,7 @@ from fevgan_jax import recognizers
 
 
 def assert_gradient_reaches_the_picture(net, features, params):
-    """The slope along one direction, in double precision: a step too short to cross a kink."""
+    """The slope along one direction, in double precision, by a step too short to cross a kink."""
     with jax.enable_x64(True):
         params = {
             name: jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), params[name])

@@ -1,4 +1,4 @@
-"""`make demo`, run as it stands but for its size."""
+"""`make demo`, run with a smaller size."""
 
 import pathlib
 import shlex
@@ -11,7 +11,7 @@ from tests.test_readme import NARROW, ROOT, SMALL, run
 
 @pytest.mark.parametrize("more", [[], ["--from_scratch", *NARROW, "--config.num_steps=1"]])
 def test_make_demo_ends_with_files_to_look_at(more, tmp_path, environment):
-    # The make that runs the tests hands its own ARGS down.
+    # `make test` passes its own ARGS down.
     make = ["make", "--dry-run", "demo", "ARGS="]
     said = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=True)
     (line,) = (line for line in said.stdout.splitlines() if "fevgan_jax.demo" in line)

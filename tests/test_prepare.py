@@ -19,7 +19,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 
 @pytest.fixture(autouse=True)
 def known_sets(tmp_path, monkeypatch):
-    """Puts the tiny set among the builders, the way a new one comes in: as a folder."""
+    """Adds the tiny set to the builders, as a folder."""
     folder = tmp_path / "builders" / "tiny_clips"
     folder.mkdir(parents=True)
     (folder / "__init__.py").touch()
@@ -56,7 +56,7 @@ def test_making_a_set_again_changes_nothing(tmp_path, monkeypatch):
     assert {path: path.stat().st_mtime_ns for path in pathlib.Path(made).iterdir()} == before
 
 
-def test_the_bar_knows_how_long_it_takes(tmp_path, monkeypatch, capfd):
+def test_the_progress_bar_has_an_eta(tmp_path, monkeypatch, capfd):
     count = tiny_clips.SUBJECTS * len(tiny_clips.CLASSES)
     monkeypatch.setattr(
         tiny_clips.TinyClips,
@@ -77,7 +77,7 @@ def test_the_bar_knows_how_long_it_takes(tmp_path, monkeypatch, capfd):
         ("tiny_clips/other", "no data set 'tiny_clips/other': --dataset is one of tiny_clips/demo"),
     ],
 )
-def test_an_unknown_set_names_those_there_are(tmp_path, dataset, sentence):
+def test_an_unknown_set_lists_the_known_ones(tmp_path, dataset, sentence):
     with pytest.raises(UserError, match=sentence):
         prepare.prepare(dataset, tmp_path)
     assert os.listdir(tmp_path) == ["builders"]
@@ -90,7 +90,7 @@ def test_a_set_made_from_files_asks_for_them(tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"--raw_dir\. Ask its owners\."):
         prepare.prepare("tiny_clips/demo", tmp_path)
     for folder in (tmp_path / "nowhere", tmp_path / "builders" / "tiny_clips" / "__init__.py"):
-        with pytest.raises(UserError, match=f"{folder} is no folder"):
+        with pytest.raises(UserError, match=f"{folder} is not a folder"):
             prepare.prepare("tiny_clips/demo", tmp_path, raw_dir=folder)
     prepare.prepare("tiny_clips/demo", tmp_path, raw_dir=tmp_path)
 
@@ -114,7 +114,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path, monkeypatch):
         pipeline.open_source(tmp_path, "tiny_clips/demo", "train")
 
 
-def test_a_killed_run_is_swept_up_by_the_next(tmp_path):
+def test_the_next_run_removes_a_killed_runs_files(tmp_path):
     done = _run(
         """
         import os, signal, sys

@@ -1,4 +1,4 @@
-"""Every command the README names, run as it stands but for its size."""
+"""Every command of the README, run with a smaller size."""
 
 import pathlib
 import re

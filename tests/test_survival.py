@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 import types
@@ -13,10 +14,12 @@ import types
 import pytest
 
 from fevgan_jax.data import pipeline
+from fevgan_jax.evaluate import evaluate
+from fevgan_jax.run import timetable
 from fevgan_jax.run.checkpoint import Checkpoints
 from fevgan_jax.runtime.errors import UserError
-from fevgan_jax.training import loop as training
 from fevgan_jax.training.loop import train
+from fevgan_jax.training.samples import Samples
 from tests import several, tiny_clips, tiny_config
 
 
@@ -67,6 +70,23 @@ def test_three_kills_leave_the_lines_of_an_undisturbed_run(data_dir, tmp_path):
     assert lines(killed) == lines(whole)
 
 
+def test_a_second_training_is_refused_and_the_first_goes_on(data_dir, tmp_path):
+    log, refused, run = (tmp_path / name for name in ("log", "refused", "run"))
+    arguments = ["--config=tests/tiny_config.py", f"--config.data.data_dir={data_dir}"]
+    arguments += [f"--workdir={run}", "--config.num_steps=60", "--config.checkpoint_every=60"]
+    (first,) = several.launch(arguments, log)
+    several.wait_until(lambda: lines(run), first)
+    os.kill(first.pid, signal.SIGSTOP)
+    second = several.launch(arguments, refused)
+    assert several.finish(second) == [2]
+    said = f"error: {run} is in training by process {first.pid} on {socket.gethostname()} since"
+    assert said in refused.read_text()
+    os.kill(first.pid, signal.SIGCONT)
+    assert several.finish([first]) == [0], log.read_text()
+    assert [json.loads(line)["step"] for line in lines(run)] == list(range(1, 61))
+    assert not list(run.glob("*lock*"))
+
+
 @pytest.fixture
 def config(data_dir):
     config = tiny_config.get_config()
@@ -80,16 +100,37 @@ def test_a_full_disk_stops_the_run_and_leaves_the_last_checkpoint(config, tmp_pa
         pytest.skip("only root may mount a small disk")
     try:
         config.num_steps, config.checkpoint_every, config.log_every = 4, 2, 100
-        monkeypatch.setattr(training._Samples, "write", lambda *_: _fill(tmp_path))
+        monkeypatch.setattr(Samples, "write", lambda *_: _fill(tmp_path))
         config.sample_every = 3
         with pytest.raises(UserError, match=rf"the disk of {tmp_path}\S* is full: free space"):
             train(config, tmp_path / "run")
         (tmp_path / "ballast").unlink()
         assert Checkpoints(tmp_path / "run").latest_step == 2
-        monkeypatch.setattr(training._Samples, "write", lambda *_: None)
+        monkeypatch.setattr(Samples, "write", lambda *_: None)
         assert int(train(config, tmp_path / "run").step) == 4
     finally:
         subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+def test_a_run_made_longer_writes_the_lines_of_an_undisturbed_longer_one(config, tmp_path):
+    config.log_every = 4
+    for num_steps in (6, 7, 8, 9, 14):
+        config.num_steps = num_steps
+        train(config, tmp_path / "longer")
+        assert json.loads(lines(tmp_path / "longer")[-1])["step"] == num_steps
+    train(config, tmp_path / "whole")
+    assert [json.loads(line)["step"] for line in lines(tmp_path / "whole")] == [4, 8, 12, 14]
+    assert lines(tmp_path / "longer") == lines(tmp_path / "whole")
+
+
+def test_a_relative_data_folder_is_found_from_every_other(config, data_dir, tmp_path, monkeypatch):
+    monkeypatch.chdir(data_dir.parent)
+    config.num_steps, config.data.data_dir = 1, data_dir.name
+    train(config, tmp_path / "run")
+    monkeypatch.chdir(tmp_path)
+    assert evaluate("run")["clips"] == 10
+    config.num_steps, config.data.data_dir = 2, os.path.relpath(data_dir)
+    assert int(train(config, "run").step) == 2
 
 
 def _fill(folder):
@@ -101,14 +142,14 @@ def _fill(folder):
 
 
 def test_a_dead_reader_of_data_stops_the_run(config, tmp_path, monkeypatch):
-    original, count = pipeline.Source.__getitem__, iter(range(1000))
+    original, count = pipeline.Source.read, iter(range(1000))
 
-    def read(source, index):
+    def read(source, *arguments):
         if source.split == "train" and next(count) > 9:
             raise MemoryError("a reader died")
-        return original(source, index)
+        return original(source, *arguments)
 
-    monkeypatch.setattr(pipeline.Source, "__getitem__", read)
+    monkeypatch.setattr(pipeline.Source, "read", read)
     with pytest.raises(MemoryError, match="a reader died"):
         train(config, tmp_path / "run")
 
@@ -116,7 +157,7 @@ def test_a_dead_reader_of_data_stops_the_run(config, tmp_path, monkeypatch):
 def test_checkpoints_may_go_by_the_clock(config, tmp_path, monkeypatch):
     clock = types.SimpleNamespace(perf_counter=time.perf_counter)
     clock.monotonic = functools.partial(next, itertools.count(step=60))
-    monkeypatch.setattr(training, "time", clock)
+    monkeypatch.setattr(timetable, "time", clock)
     config.num_steps, config.log_every, config.checkpoint_every = 12, 2, 1
     config.checkpoint_minutes = 2.5
     train(config, tmp_path / "run")

@@ -1,25 +1,25 @@
 """A TFDS builder in the project's clip format, small enough to build inside a test."""
 
+import shutil
+
 import numpy as np
 import tensorflow_datasets as tfds
 
-from fevgan_jax.tfds_builders import features
+from fevgan_jax.tfds_builders import features, local
 
 FRAMES, SIZE = 4, 16
 CLASSES = ("anger", "happiness")
 SUBJECTS = 5
 
 
-class TinyClips(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-    """Every pixel of a clip's video says which clip it is."""
+class TinyClips(local.LocalBuilder, skip_registration=True):
+    """Every pixel of a clip's video identifies the clip."""
 
     VERSION = tfds.core.Version("1.0.0")
     BUILDER_CONFIGS = (tfds.core.BuilderConfig(name="demo"),)
 
     def _info(self):
-        return tfds.core.DatasetInfo(
-            builder=self, features=features.of_clips(FRAMES, SIZE, CLASSES)
-        )
+        return self.dataset_info_from_configs(features=features.of_clips(FRAMES, SIZE, CLASSES))
 
     def _split_generators(self, dl_manager):
         return {"train": self._generate_examples(), "test": self._generate_examples()}
@@ -47,3 +47,11 @@ def prepare(folder):
     builder = TinyClips(config="demo", data_dir=folder)
     builder.download_and_prepare(download_dir=folder / "raw", file_format="array_record")
     return folder
+
+
+def copy_as_version(folder, version):
+    """Puts the same set beside itself as another version."""
+    old, new = folder / "tiny_clips/demo/1.0.0", folder / "tiny_clips/demo" / version
+    shutil.copytree(old, new)
+    info = new / "dataset_info.json"
+    info.write_text(info.read_text().replace('"version": "1.0.0"', f'"version": "{version}"'))

@@ -1,4 +1,4 @@
-"""A family for the clips of `tests/tiny_clips.py`: layers and BatchNorm, and next to no work."""
+"""A family for the clips of `tests/tiny_clips.py`: layers and BatchNorm, and little work."""
 
 import flax.linen as nn
 import jax

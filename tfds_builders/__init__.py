@@ -1,1 +1,1 @@
-"""TFDS builders, in the folder form; they all give the same features."""
+"""TFDS builders, one folder each; all of them have the same features."""

@@ -1,4 +1,4 @@
-"""What the builders that are made from files of clips share."""
+"""Base of the builders that are made from files of clips."""
 
 import abc
 import dataclasses
@@ -15,21 +15,21 @@ import fevgan_jax
 from fevgan_jax.data import beam, finished
 from fevgan_jax.faces import clip as clips
 from fevgan_jax.runtime.errors import UserError
-from fevgan_jax.tfds_builders import features, subjects
+from fevgan_jax.tfds_builders import features, local, subjects
 
 
 @dataclasses.dataclass
 class ClipsConfig(tfds.core.BuilderConfig):
-    """How clips are prepared and people divided.
+    """How clips are prepared and people split.
 
     Attributes:
       tracker: one of `faces.track.TRACKERS`.
       image_size: side of the frames; choice: the paper's 64.
       num_frames: frames of a clip; the paper's 32.
       by: "arc_length" (choice: the published code of the paper's group) or "time".
-      until: the part of a clip that is used, from its first frame to the middle ("half"), to the
-        frame farthest from neutral ("apex") or to its last ("end").
-      seed: of the division into train and test, 80% and 20% of the people (paper).
+      until: the last frame of a clip that is used: the middle one ("half"), the one farthest from
+        neutral ("apex") or the last one ("end").
+      seed: seed of the split into train and test, 80% and 20% of the people (paper).
     """
 
     tracker: str = "dlib"
@@ -40,12 +40,12 @@ class ClipsConfig(tfds.core.BuilderConfig):
     seed: int = 0
 
 
-class ClipsBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+class ClipsBuilder(local.LocalBuilder, skip_registration=True):
     """A set of real clips; a subclass says where they lie and keeps `MANUAL_DOWNLOAD_INSTRUCTIONS`.
 
     Attributes:
       CLASS_NAMES: the expressions, in the order of the labels; None takes those that are found.
-      ahead: machines that finish the clips, see `finished.finish`; None leaves them to this one.
+      ahead: a Beam run that prepares the clips, see `finished.finish`; None prepares them here.
     """
 
     CLASS_NAMES: tuple[str, ...] | None = tuple(fevgan_jax.EXPRESSIONS)
@@ -53,17 +53,17 @@ class ClipsBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     @abc.abstractmethod
     def find(self, raw_dir: pathlib.Path) -> list[finished.Clip]:
-        """Lists the clips below the folder that the user brought.
+        """Lists the clips in the folder of the original files.
 
         Raises:
-          UserError: the folder is not laid out as this set is.
+          UserError: the folder does not have this set's structure.
         """
 
     def divide(self, people: list[str]) -> dict[str, list[str]]:
-        """Names the people of each split: 80% and 20% of them, by the config's seed."""
+        """The people of each split: 80% and 20% of them, drawn by the config's seed."""
         if len(people) < 2:
             raise UserError(
-                f"the clips show {len(people)} person: bring those of two or more, one to train "
+                f"the clips show {len(people)} person: add clips of another, one to train "
                 "on and one to test."
             )
         train, test = subjects.split(people, seed=self.builder_config.seed)
@@ -82,7 +82,7 @@ class ClipsBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         found = sorted(self.find(raw_dir), key=lambda clip: clip.name)
         if not found:
             instructions = " ".join(self.MANUAL_DOWNLOAD_INSTRUCTIONS.split())
-            raise UserError(f"no clip lies in {raw_dir} where it should. {instructions}")
+            raise UserError(f"{raw_dir} has no clip in the expected place. {instructions}")
         for before, after in itertools.pairwise(found):
             if before.name == after.name:
                 raise UserError(
@@ -93,7 +93,7 @@ class ClipsBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         people = {person for side in splits.values() for person in side}
         outside = [
             finished.Outcome(
-                clip, reason=f"{clip.subject} is in no split of {self.name}/{config.name}"
+                clip, reason=f"{clip.subject} is not in a split of {self.name}/{config.name}"
             )
             for clip in found
             if clip.subject not in people
@@ -114,8 +114,8 @@ class ClipsBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         for name, kept in files.items():
             if not kept:
                 raise UserError(
-                    f"no clip is left for the split {name!r} ({len(splits[name])} people): bring "
-                    "more clips, or mend those that were skipped."
+                    f"no clip is left for the split {name!r} ({len(splits[name])} people): add "
+                    "more clips, or correct those that were skipped."
                 )
         return {name: self._generate_examples(kept) for name, kept in files.items()}
 
@@ -128,17 +128,16 @@ class ClipsBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 def walk(raw_dir: pathlib.Path) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
     """Finds clips, frame folders and videos alike, at any depth.
 
-    Hidden files, thumbnails and what an archiver of another system left are passed over.
+    Hidden files, thumbnails and the metadata files of archivers are ignored.
 
     Yields:
-      The names of the folders from below `raw_dir` to the clip, its own among them, as NFC text;
-      and its files, frames in the order of their numbers. A folder with nothing in it is a clip
-      without files.
+      The path of the clip relative to `raw_dir`, as folder names in NFC text, and its files, frames
+      in the order of their numbers. An empty folder is a clip without files.
     """
     for path, inner, names in os.walk(raw_dir):
         folder = pathlib.Path(path)
-        inner[:] = sorted(name for name in inner if not _is_rubbish(name))
-        names = sorted((name for name in names if not _is_rubbish(name)), key=_by_number)
+        inner[:] = sorted(name for name in inner if not _is_ignored(name))
+        names = sorted((name for name in names if not _is_ignored(name)), key=_by_number)
         parts = tuple(
             unicodedata.normalize("NFC", part) for part in folder.relative_to(raw_dir).parts
         )
@@ -150,10 +149,10 @@ def walk(raw_dir: pathlib.Path) -> Iterator[tuple[tuple[str, ...], tuple[str, ..
             yield parts, tuple(str(folder / name) for name in frames)
 
 
-def _is_rubbish(name: str) -> bool:
+def _is_ignored(name: str) -> bool:
     return name.startswith((".", "__MACOSX")) or name.lower().startswith("thumb")
 
 
 def _by_number(name: str) -> list:
-    """Puts frame 10 after frame 9, however many digits they have."""
+    """Sort key that puts frame 10 after frame 9, whatever their digits."""
     return [int(each) if each.isdigit() else each for each in re.split(r"(\d+)", name.lower())]

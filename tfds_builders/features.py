@@ -14,7 +14,7 @@ def of_clips(
     Args:
       num_frames: frames T of a clip.
       image_size: side S of a frame.
-      class_names: the expressions, in the order of the labels; None when they are yet to be found.
+      class_names: the expressions, in the order of the labels; None when they are not known yet.
     """
     return tfds.features.FeaturesDict(
         {
@@ -60,5 +60,5 @@ def _image(image_size: int, channels: int) -> tfds.features.Image:
 
 
 def _frames(num_frames: int, image_size: int, channels: int) -> tfds.features.Sequence:
-    """`tfds.features.Video`'s records, without the 3 s in which reading one brings TensorFlow."""
+    """As `tfds.features.Video`, whose reading would import TensorFlow, which takes 3 s."""
     return tfds.features.Sequence(_image(image_size, channels), length=num_frames)

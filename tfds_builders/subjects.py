@@ -8,13 +8,13 @@ import numpy as np
 def split(
     subjects: Iterable[str], test_share: float = 0.2, seed: int = 0
 ) -> tuple[list[str], list[str]]:
-    """Divides people into train and test, whatever order they come in.
+    """Splits people into train and test, independently of their order.
 
     Args:
       subjects: names of people; repeated names count once.
-      test_share: the share of people to test on, in (0, 1); each side gets one at least. 0.2 is
-        the paper's.
-      seed: another seed gives another division.
+      test_share: share of people in test, in (0, 1); each split gets at least one. The paper has
+        0.2.
+      seed: another seed gives another split.
 
     Returns:
       The sorted names of train and of test.

@@ -1,10 +1,10 @@
-"""Is a generated person still the person of the photo, by dlib's descriptor?
+"""Measures by dlib's descriptor whether generated faces keep the photo's identity.
 
     python benchmarks/quality/identity.py --workdir=runs/demo --data_dir=data
 
 For each test clip the last frame, generated and real, is compared with the neutral frames of all
 test subjects. Prints as JSON how often the nearest one is its own subject's. Every face is aligned
-by the landmarks of its clip's neutral frame, so that real and generated frames are cut alike.
+by the landmarks of its clip's neutral frame, so that real and generated frames have the same crop.
 """
 
 import json
@@ -22,7 +22,7 @@ from fevgan_jax.training import trained
 from fevgan_jax.training.sampling import clip_keys
 
 SCALE = 4
-"""dlib wants chips of 150 pixels; a crop has 64."""
+"""Enlarges crops of 64 pixels to dlib's chips of 150."""
 
 
 def descriptors(net, frames: np.ndarray, landmarks: np.ndarray) -> np.ndarray:

@@ -1,11 +1,12 @@
-"""How far bfloat16 carries the losses: `python benchmarks/scale/bfloat16.py --config=demo`.
+"""How bfloat16 changes the losses: `python benchmarks/scale/bfloat16.py --config=demo`.
 
-Trains in float32, and from every state takes the same step with `compute_dtype` bfloat16 too: what
-rounding does to a step's losses. Beside it run a training in bfloat16 alone, and for comparison one
-in float32 from parameters that were moved by their last bit: what a whole training makes of
-rounding. All see the same batches, of `config.data.dataset`, which is prepared for it. Prints one
-JSON object of relative differences from the first training's losses, by term: of single steps, and
-of the means over all steps and over the last quarter.
+Trains in float32, and repeats each step from the same state with `compute_dtype` bfloat16, which
+gives the effect on a single step's losses. A training in bfloat16, and for comparison one in
+float32 from parameters changed in their last bit, give the effect of rounding on a whole training.
+All see the same batches of `config.data.dataset`, which is prepared if it is missing. Prints one
+JSON object of
+relative differences from the first training's losses, by term: of single steps, and of the means
+over all steps and over the last quarter.
 """
 
 import json
@@ -33,7 +34,7 @@ from fevgan_jax.training.state import init_state
 from fevgan_jax.training.step import make_metrics, make_train_step
 
 _AS_ON_ACCELERATORS = {"xla_allow_excess_precision": False}
-"""Else a CPU, which multiplies float32, goes on with digits that bfloat16 does not have."""
+"""Without it XLA may keep float32 precision between operations on a CPU."""
 
 
 def compare(config: ml_collections.ConfigDict, num_steps: int) -> dict[str, dict[str, float]]:
@@ -112,6 +113,6 @@ def _main() -> None:
 
 if __name__ == "__main__":
     _CONFIG = config_flag.define("config", "the experiment")
-    _STEPS = flags.DEFINE_integer("steps", 200, "how many to compare", lower_bound=4)
-    _FOLDER = flags.DEFINE_string("folder", None, "where to make a temporary folder")
+    _STEPS = flags.DEFINE_integer("steps", 200, "number of steps to compare", lower_bound=4)
+    _FOLDER = flags.DEFINE_string("folder", None, "parent of the temporary folder")
     cli.run(_main)

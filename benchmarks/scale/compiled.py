@@ -1,10 +1,10 @@
-"""What an accelerator's own compiler makes of a step, with none at hand.
+"""Compiles a step for an accelerator without having one, and analyses the program.
 
 `python benchmarks/scale/compiled.py --config=mug --chip=H200 --chips=8 --batch_size=16` compiles
 for H200s where the extra `[cuda12]` is installed, and with `--chip=v5e` for TPUs where `[tpu]` is;
 no driver is needed. Prints one JSON object: the collectives by kind (how many, bytes), their bytes
 as a share of the parameters', cuDNN's convolutions by type and layout, their arithmetic as they
-run, and a chip's peak memory, which has the state in it. Further `XLA_FLAGS` are heeded.
+run, and a chip's peak memory, the state included. `XLA_FLAGS` of the environment are kept.
 """
 
 import collections
@@ -18,8 +18,8 @@ import time
 from importlib import metadata
 from typing import Any
 
-os.environ["JAX_SKIP_CUDA_CONSTRAINTS_CHECK"] = "1"  # it asks the driver
-os.environ["TPU_SKIP_MDS_QUERY"] = "1"  # it asks the TPU's host
+os.environ["JAX_SKIP_CUDA_CONSTRAINTS_CHECK"] = "1"  # it queries the driver
+os.environ["TPU_SKIP_MDS_QUERY"] = "1"  # it queries the TPU's host
 # Autotuning runs kernels.
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_gpu_autotune_level=0"
 
@@ -37,10 +37,10 @@ CHIPS = {
     "H200": {"platform": "cuda", "target_config": _TARGET.read_text(), "topology": "1x1x8"},
     "v5e": {"platform": "tpu", "topology_name": "v5e:2x4"},
 }
-"""Eight chips of one host, as their compilers name them."""
+"""Eight chips of one host, by the names that their compilers use."""
 
 _INSTALLED_BY = {"H200": ("jax_cuda12_plugin", "cuda12"), "v5e": ("libtpu", "tpu")}
-"""The package that each chip's compiler comes in, and the extra that brings it."""
+"""The package of each chip's compiler, and the extra that installs it."""
 
 _ARRAY = re.compile(r"%([\w.-]+) = \(?\w+\[([\d,]+)\]")
 _CUDNN = re.compile(
@@ -94,7 +94,7 @@ def compiled(
 
 
 def _operations(text: str, convolutions_by_cudnn: list[re.Match]) -> int:
-    """Multiplications and additions of convolutions, those with zeros among them."""
+    """Multiplications and additions of convolutions, including those with zeros."""
     shapes = {
         name: [int(side) for side in sides.split(",")] for name, sides in _ARRAY.findall(text)
     }
@@ -115,9 +115,9 @@ def _operations(text: str, convolutions_by_cudnn: list[re.Match]) -> int:
 if __name__ == "__main__":
     _CONFIG = config_flag.define("config", "the experiment")
     _CHIP = flags.DEFINE_enum("chip", "H200", list(CHIPS), "what to compile for")
-    _NUM_CHIPS = flags.DEFINE_integer("chips", 8, "how many of them", 1, 8)
+    _NUM_CHIPS = flags.DEFINE_integer("chips", 8, "number of chips", 1, 8)
     _BATCH_SIZE = flags.DEFINE_integer("batch_size", 16, "clips a step, on all of them together")
-    operations.is_native = lambda *_: True  # JAX's own device is the CPU here
+    operations.is_native = lambda *_: True  # JAX's default backend is the CPU here
     cli.run(
         lambda: print(
             json.dumps(compiled(_CONFIG.value, _CHIP.value, _NUM_CHIPS.value, _BATCH_SIZE.value))

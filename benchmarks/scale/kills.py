@@ -1,10 +1,10 @@
-"""Kills a short run again and again: `python benchmarks/scale/kills.py --kills=50`.
+"""Kills a short run repeatedly: `python benchmarks/scale/kills.py --kills=50`.
 
 The run is `main` on the tests' tiny set. Each kill comes at a random moment: kill -9, SIGTERM, or
 kill -9 while a checkpoint is being written. The same command then starts it again, until it has
-finished; a run that finishes before its kill makes room for a new one. Prints one JSON object: the
-kills by kind, the runs that finished, and whether each one's `metrics.jsonl` is byte for byte an
-undisturbed run's.
+finished; after a run that finishes before its kill, a new one starts. Prints one JSON object: the
+kills by kind, the runs that finished, and whether each one's `metrics.jsonl` is byte for byte that
+of an uninterrupted run.
 """
 
 import argparse
@@ -25,18 +25,18 @@ _KINDS = ("kill -9", "SIGTERM", "kill -9 in a save")
 
 
 def _main() -> None:
-    # The flags of absl belong to the command under test.
+    # argparse, because absl's flags are those of the command under test.
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=0, help="of the kinds and moments")
-    parser.add_argument("--folder", help="where to make a temporary folder")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the kinds and moments")
+    parser.add_argument("--folder", help="parent of the temporary folder")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
-        print(json.dumps(torment(pathlib.Path(folder), asked.kills, asked.seed)))
+        print(json.dumps(kill_runs(pathlib.Path(folder), asked.kills, asked.seed)))
 
 
-def torment(folder: pathlib.Path, kills: int, seed: int) -> dict:
-    """Kills runs `kills` times, and compares what they leave behind."""
+def kill_runs(folder: pathlib.Path, kills: int, seed: int) -> dict:
+    """Kills runs `kills` times, and compares their metrics with an uninterrupted run's."""
     data_dir, log, chance = tiny_clips.prepare(folder / "data"), folder / "log", random.Random(seed)
 
     def start(workdir):
@@ -52,7 +52,7 @@ def torment(folder: pathlib.Path, kills: int, seed: int) -> dict:
 
     finish(start(folder / "undisturbed"))
     expected = (folder / "undisturbed" / "metrics.jsonl").read_bytes()
-    seconds = finish(start(folder / "timed"))  # now that its programs are compiled
+    seconds = finish(start(folder / "timed"))  # its programs are compiled and cached
 
     done: collections.Counter[str] = collections.Counter()
     runs, began = [folder / "run0"], time.monotonic()

@@ -1,4 +1,4 @@
-"""What rounding alone does to a run: the control for comparing two that should be alike."""
+"""A control for comparisons of runs: the effect of rounding alone."""
 
 import contextlib
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from fevgan_jax.training.state import Player, TrainState
 
 @contextlib.contextmanager
 def moved_by_a_bit() -> Iterator[None]:
-    """Has `train` start from parameters that are larger by their last bit."""
+    """Makes `train` start from parameters that are increased by their last bit."""
     init_state = programs.init_state
 
     def moved(*arguments):

@@ -1,11 +1,12 @@
-"""One run on several layouts of devices: `python benchmarks/scale/same_losses.py`.
+"""Compares one run on several device layouts: `python benchmarks/scale/same_losses.py`.
 
 Trains 20 steps of a narrow FEV-GAN on `synthetic_faces/tiny` (with `--tiny`, of the tests' family
 on their set) by the real `main`, on 1 device, on 8, by 2 processes of 2 devices and by 4 of 1, each
-of which then evaluates the first one's checkpoint. Prints one JSON object: how far each layout's
-losses at the first and at the last step lie from those of 1 device, relative, and how far its
-evaluation, relative above 1 and absolute below. For comparison, the losses of 1 device whose first
-parameters were moved by their last bit: so far the training itself spreads what is rounded.
+of which then evaluates the first one's checkpoint. Prints one JSON object: the
+relative difference of each layout's losses at the first and at the last step from those of 1
+device, and the difference of its evaluation, relative above 1 and absolute below. For comparison,
+the same for 1 device from parameters increased by their last bit, which shows how far training
+amplifies rounding.
 """
 
 import argparse
@@ -22,6 +23,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 
 import rounding
 
+from fevgan_jax.evaluation import results
 from fevgan_jax.prepare import prepare
 from fevgan_jax.training.loop import train
 from tests import several, tiny_clips
@@ -31,9 +33,9 @@ _LAYOUTS = ((1, 1), (1, 8), (2, 2), (4, 1))
 
 
 def _main() -> None:
-    # The flags of absl belong to the command under test.
+    # argparse, because absl's flags are those of the command under test.
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", help="where to make a temporary folder")
+    parser.add_argument("--folder", help="parent of the temporary folder")
     parser.add_argument("--tiny", action="store_true")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
@@ -47,7 +49,7 @@ def _main() -> None:
 
 
 def compare(folder: pathlib.Path, config: str, data_dir: pathlib.Path) -> dict[str, dict]:
-    """Runs every layout and sets it beside the first."""
+    """Runs every layout and compares it with the first."""
     seen = {}
     for count, devices in _LAYOUTS:
         name, log = f"{count} processes x {devices} devices", folder / "log"
@@ -62,11 +64,14 @@ def compare(folder: pathlib.Path, config: str, data_dir: pathlib.Path) -> dict[s
         statuses = several.finish(run, seconds=1800)
         if any(statuses):
             raise RuntimeError(f"{name}: exit statuses {statuses}:\n{log.read_text()[-5000:]}")
-        (file,) = (judged / "eval").glob("*.json")
-        rows = json.loads(file.read_text())["rows"]
+        rows = results.latest(judged).summary["rows"]
         seen[name] = (
             *_first_and_last(workdir),
-            {f"{row}/{key}": value for row in rows for key, value in rows[row]["overall"].items()},
+            {
+                f"{row}/{name}": estimate["mean"]
+                for row in rows
+                for name, estimate in rows[row]["overall"].items()
+            },
         )
         print(name, "done", file=sys.stderr, flush=True)
     first, last, numbers = next(iter(seen.values()))
@@ -88,7 +93,7 @@ def compare(folder: pathlib.Path, config: str, data_dir: pathlib.Path) -> dict[s
 
 
 def _train_moved(config: str, data_dir: str, workdir: pathlib.Path) -> None:
-    """Trains on one device from parameters that are larger by their last bit."""
+    """Trains on one device from parameters that are increased by their last bit."""
     os.environ["XLA_FLAGS"] = COMPILE_FAST
     experiment = importlib.import_module(f"tests.{config}").get_config()
     experiment.data.data_dir = data_dir
@@ -98,7 +103,7 @@ def _train_moved(config: str, data_dir: str, workdir: pathlib.Path) -> None:
 
 def _first_and_last(workdir: pathlib.Path) -> list[dict[str, float]]:
     lines = (workdir / "metrics.jsonl").read_text().splitlines()
-    # Accuracies are counts of clips: one logit near zero makes an eighth of them.
+    # Accuracies are counts of clips: one logit near zero changes them by an eighth.
     return [
         {name: value for name, value in json.loads(line).items() if "accuracy" not in name}
         for line in (lines[0], lines[-1])

@@ -1,8 +1,8 @@
-"""What a step exchanges, and how far it scales on paper: `python benchmarks/scale/scaling.py`.
+"""Estimates a step's communication and scaling: `python benchmarks/scale/scaling.py`.
 
-Compiles the step of `configs/mug.py` for 8 virtual devices with the convolutions that accelerators
-run, counts its operations, its memory traffic and the bytes of its collectives, and prints them as
-JSON and the table of `docs/scaling.md`, which says what is assumed.
+Compiles the step of `configs/mug.py` for 8 virtual devices with the accelerators' convolutions,
+counts its operations, its memory traffic and the bytes of its collectives, and prints them as
+JSON and as the table of `docs/scaling.md`, which lists the assumptions.
 """
 
 import json
@@ -40,10 +40,10 @@ MACHINES = {
     "TPU v5e": {"flops": 197e12, "memory": 819e9, "links": 200e9, "host": 256, "network": 200e9},
 }
 LATENCY = 5e-6
-"""Seconds from chip to chip (an assumption; no data sheet has it)."""
+"""Seconds of latency between chips (an assumption; not in the data sheets)."""
 
 BATCH_SIZE = 256
-"""The global batch of the table: one clip a chip at its right end."""
+"""The global batch of the table: one clip per chip on the most chips."""
 
 _COLLECTIVE = re.compile(
     r"= (.*?) (all-reduce|all-gather|reduce-scatter|all-to-all|collective-permute|"
@@ -90,11 +90,11 @@ def compile_step(
 
 
 def table(clip: dict[str, float], step: dict[str, float]) -> str:
-    """Milliseconds of a step, its exchange among them, for 1 to 256 chips.
+    """Milliseconds of a step, its communication included, for 1 to 256 chips.
 
     Args:
-      clip: `flops` and `bytes` that each clip of the batch costs.
-      step: `bytes` that a step costs at any batch, `exchanged` bytes, and its `collectives`.
+      clip: `flops` and `bytes` per clip of the batch.
+      step: `bytes` per step at any batch size, `exchanged` bytes, and its `collectives`.
     """
     lines = ["| chips | clips each | H200 | TPU v5e |", "|---|---|---|---|"]
     for power in range(9):
@@ -115,7 +115,7 @@ def table(clip: dict[str, float], step: dict[str, float]) -> str:
 
 def _main() -> None:
     mesh, config = sharding.make_mesh(), mug.get_config()
-    few, many = 1, 3  # clips a device: the difference of two programs is what a clip costs
+    few, many = 1, 3  # clips per device: the difference of two programs is one clip's cost
     costs = []
     for clips in (few, many):
         compiled, parameters = compile_step(config, clips * mesh.size, mesh)
@@ -128,7 +128,7 @@ def _main() -> None:
     found = collectives(compiled.as_text())
     step = {
         "bytes": costs[0][1] - few * clip["bytes"],
-        # Accelerators' compilers sum each gradient once, see compiled.py.
+        # Accelerators' compilers reduce each gradient once, see compiled.py.
         "exchanged": sum(parameters.values()),
         "collectives": sum(map(len, found.values())),
     }

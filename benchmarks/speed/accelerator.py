@@ -1,9 +1,10 @@
-"""What a step makes of an accelerator: `python benchmarks/speed/accelerator.py --config=mug`.
+"""Times a step on an accelerator: `python benchmarks/speed/accelerator.py --config=mug`.
 
 Add `--config.compute_dtype=bfloat16` for mixed precision. Prints one JSON object: by batch size the
-milliseconds of a step, clips a second, arithmetic as XLA counts it, its share of a large matrix
-product's rate measured on the same device, and peak memory; for `config.batch_size` clips also the
-hours that `config.num_steps` steps take, and the ten kernels that take most of one.
+milliseconds of a step, clips a second, arithmetic as `arithmetic.py` counts it, its share of a
+large matrix product's rate measured on the same device, and peak memory; for `config.batch_size`
+clips also the hours that `config.num_steps` steps take, and the ten kernels that take the most
+time.
 """
 
 import collections

@@ -1,8 +1,8 @@
-"""What a checkpoint costs the loop: `python benchmarks/speed/checkpoint.py --config=mug`.
+"""Times checkpoints: `python benchmarks/speed/checkpoint.py --config=mug`.
 
-Trains on random clips, saves twice, and prints one JSON object: how long `save` holds the loop up,
-its share of 100 steps, how much slower steps are while the file is written, and its size beside
-the state's.
+Trains on random clips, saves twice, and prints one JSON object: how long `save` blocks the loop,
+its share of 100 steps, how much slower steps are while the file is written, the file's size and the
+state's.
 """
 
 import json
@@ -74,7 +74,8 @@ def measure(config, batch_size: int, folder: pathlib.Path) -> dict:
 def _main() -> None:
     config = _CONFIG.value
     if frozen_encoders(config):
-        # Frozen nets are in no checkpoint; without them a step is shorter and a save weighs more.
+        # No frozen nets: checkpoints do not hold them, and shorter steps make a save's share
+        # larger.
         config.model.identity_encoder = None
         with config.unlocked():
             del config.generator_loss.identity
@@ -85,5 +86,5 @@ def _main() -> None:
 if __name__ == "__main__":
     _CONFIG = config_flag.define("config", "the experiment")
     _BATCH_SIZE = flags.DEFINE_integer("batch_size", 4, "clips a step")
-    _FOLDER = flags.DEFINE_string("folder", None, "where to make a temporary folder")
+    _FOLDER = flags.DEFINE_string("folder", None, "parent of the temporary folder")
     cli.run(_main)

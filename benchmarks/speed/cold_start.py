@@ -1,10 +1,10 @@
 """Times commands from their start: `python benchmarks/speed/cold_start.py --config=demo --runs=3`.
 
-Each run is a process of its own. Two kinds train until the first step is done, one without a
-compilation cache and one with what an earlier run left there; a third makes six expressions of a
-photograph from that run's checkpoint. They take turns. What else is given goes to `main`, whose
-data set must be prepared. Prints one JSON object: milliseconds from the command to the first step,
-or to the end (median, minimum and maximum), and what ran it.
+Each run is a process of its own. Two kinds train until the first step is done, one with an empty
+compilation cache and one with an earlier run's; a third generates six expressions of a photograph
+from that run's checkpoint. The kinds alternate. Other arguments are passed to `main`, whose data
+set must be prepared. Prints one JSON object: milliseconds from the command to the first step or to
+the end (median, minimum and maximum), cores and versions.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from fevgan_jax.run import media
 
 
 def _main() -> None:
-    # The flags of absl belong to the commands under test.
+    # argparse, because absl's flags are those of the commands under test.
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=3)
     asked, arguments = parser.parse_known_args()
@@ -33,7 +33,7 @@ def _main() -> None:
 
 
 def measure(folder: pathlib.Path, num_runs: int, arguments: list[str]) -> dict[str, dict]:
-    """Runs each kind `num_runs` times, after one that leaves a cache and a checkpoint."""
+    """Runs each kind `num_runs` times, after a run that fills the cache and saves a checkpoint."""
     photo, trained, cache = folder / "photo.png", folder / "trained", folder / "cache"
     photo.write_bytes(media.png(skimage.data.astronaut()))
     training = [*arguments, "--config.num_steps=1"]
@@ -53,7 +53,7 @@ def measure(folder: pathlib.Path, num_runs: int, arguments: list[str]) -> dict[s
 def _run(
     command: str, *arguments: str, cache: pathlib.Path | None = None, until: str | None = None
 ) -> float:
-    """Milliseconds of a command until it says something, or to its end."""
+    """Milliseconds until a command logs `until`, or to its end."""
     settings = {name: value for name, value in os.environ.items() if "COMPILATION" not in name}
     if cache:
         settings["JAX_COMPILATION_CACHE_DIR"] = str(cache)
@@ -72,7 +72,7 @@ def _run(
                 process.kill()
                 return 1e3 * spent
         if process.wait() or until:
-            raise RuntimeError(f"{command} has not done it:\n{''.join(said[-50:])}")
+            raise RuntimeError(f"{command} failed:\n{''.join(said[-50:])}")
         return 1e3 * (time.perf_counter() - start)
 
 

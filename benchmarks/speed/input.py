@@ -1,8 +1,8 @@
-"""Times what feeds a training: `python benchmarks/speed/input.py --config=mug --batch_size=4`.
+"""Times the input pipeline: `python benchmarks/speed/input.py --config=mug --batch_size=4`.
 
-Prints one JSON object and a line in words: clips a second from a prepared set, on the path through
-the host that decodes every clip, on the same with clips that were decoded before, and from the set
-kept on the devices; and how many times each is what the config's step consumes.
+Prints one JSON object and one sentence: clips per second from a prepared set through the host with
+every clip decoded, through the host with decoded clips cached, and from the set kept on the
+devices; and each as a multiple of the rate that the config's step consumes.
 """
 
 import itertools
@@ -21,7 +21,7 @@ from fevgan_jax.models.inputs import FEATURES
 from fevgan_jax.runtime import cli, config_flag, sharding
 
 PATHS = {
-    "decoding": {"cache_bytes": 0},
+    "decoding": {"cache_gib": 0.0},
     "decoded": {},
     "on_device": {"keep_on_device": True},
 }
@@ -29,7 +29,7 @@ PATHS = {
 
 
 def measure(source: pipeline.Source, batch_size: int, seconds: float) -> dict[str, float]:
-    """Takes batches by each path for some seconds, each waited for, and returns clips a second."""
+    """Takes batches by each path for some seconds, waits for each, and returns clips per second."""
     rates = {}
     for name, path in PATHS.items():
         batches = pipeline.train_batches(
@@ -41,7 +41,7 @@ def measure(source: pipeline.Source, batch_size: int, seconds: float) -> dict[st
             mesh=sharding.make_mesh(),
             **path,
         )
-        # A pass over the set, after which all that is kept is there, and what was prefetched.
+        # One pass over the set fills the caches and the prefetch buffers.
         warm_up = 8 if name == "decoding" else len(source) // batch_size + 8
         jax.block_until_ready(list(itertools.islice(batches, warm_up))[-1])
         count, start = 0, time.perf_counter()
@@ -85,10 +85,10 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    _CONFIG = config_flag.define("config", "the experiment whose step is fed")
+    _CONFIG = config_flag.define("config", "the experiment whose step consumes the batches")
     _DATASET = flags.DEFINE_string("dataset", "", "the set to read; the config's if empty")
-    _DATA_DIR = flags.DEFINE_string("data_dir", "", "where prepared sets are kept; TFDS's if empty")
+    _DATA_DIR = flags.DEFINE_string("data_dir", "", "folder of prepared sets; TFDS's if empty")
     _BATCH_SIZE = flags.DEFINE_integer("batch_size", 4, "clips a step")
     _SECONDS = flags.DEFINE_float("seconds", 3.0, "how long each path is timed")
-    _STEP_MS = flags.DEFINE_float("step_ms", 0.0, "what step.py gave; 0 measures it")
+    _STEP_MS = flags.DEFINE_float("step_ms", 0.0, "milliseconds by step.py; 0 measures them")
     cli.run(main)

@@ -22,7 +22,7 @@ STRIDES, PADDING = (2, 2, 2), (1, 1, 1)
 
 
 def layers(config) -> list[tuple]:
-    """Name, operation, sides of the smaller grid, channels of the bigger and the smaller."""
+    """Name, operation, sides of the smaller grid, channels of the larger and the smaller."""
     widths = (*config.model.generator.decoder_features, 3)
     chosen = [
         (
@@ -76,7 +76,7 @@ def measure(config, batch_size: int, repeats: int, native: bool) -> dict:
 
 
 def _pull(run, x: jax.Array, kernel: jax.Array, y: jax.Array):
-    # The operation is bilinear, so its own value is dead code here and never computed.
+    # The operation is bilinear, so its value is dead code here and not computed.
     return jax.vjp(run, x, kernel)[1](y)
 
 
@@ -93,7 +93,7 @@ def _seconds(function, arguments, runs: int) -> float:
 if __name__ == "__main__":
     _CONFIG = config_flag.define("config", "the experiment whose layers are timed")
     _BATCH_SIZE = flags.DEFINE_integer("batch_size", 4, "clips")
-    _REPEATS = flags.DEFINE_integer("repeats", 5, "timed runs of each")
+    _REPEATS = flags.DEFINE_integer("repeats", 5, "timed runs per layer")
     _NATIVE = flags.DEFINE_bool("native", False, "time XLA's own convolutions too")
     cli.run(
         lambda: print(

@@ -1,8 +1,8 @@
 """Times the preparation of clips: `python benchmarks/speed/prepare.py --clips=30 --frames=70`.
 
-Draws a tree of MUG's shape (896x896 JPEGs, heads of half the width), then finishes its clips as
-`prepare` does. Prints one JSON object: frames tracked and cropped a second by the clock and by CPU
-time of the processes, from their start on, the largest process's memory, and what ran it.
+Renders clips in MUG's folder structure (896x896 JPEGs, heads of half the width), then prepares them
+as `prepare` does. Prints one JSON object: frames tracked and cropped per second of wall-clock and
+of CPU time, from the processes' start, the largest process's memory, cores and versions.
 """
 
 import json
@@ -26,7 +26,7 @@ SIDE, FACE, DRAWN = 896, 448, 8
 
 
 def draw(folder: pathlib.Path, num_clips: int, num_frames: int) -> list[finished.Clip]:
-    """Writes clips that go from neutral to apex and back through a few drawn frames."""
+    """Writes clips that go from neutral to apex and back through a few rendered frames."""
     way = np.abs(np.linspace(1 - DRAWN, DRAWN - 1, num_frames)).round().astype(int)
     chosen = np.linspace(clip.NUM_FRAMES - 1, 0, DRAWN).astype(int)
     encoded, made = {}, []
@@ -48,7 +48,7 @@ def draw(folder: pathlib.Path, num_clips: int, num_frames: int) -> list[finished
 
 
 def measure(num_clips: int, num_frames: int, tracker: str) -> dict:
-    """Finishes clips of a tree drawn for it."""
+    """Renders clips and times their preparation."""
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         clips = draw(folder / "raw", num_clips, num_frames)
@@ -57,7 +57,7 @@ def measure(num_clips: int, num_frames: int, tracker: str) -> dict:
         outcomes = finished.finish(clips, settings, folder / "finished")
         wall = time.perf_counter() - start
     for worker in multiprocessing.active_children():
-        worker.join()  # what it used is counted when it has ended
+        worker.join()  # its CPU time and memory are counted when it has ended
     frames = num_clips * num_frames
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return {

@@ -1,7 +1,7 @@
-"""Milliseconds a face through each frozen net, as JSON: `python benchmarks/speed/recognizers.py`.
+"""Milliseconds per face of each frozen net, as JSON: `python benchmarks/speed/recognizers.py`.
 
-Parameters are drawn at random; they do not change the time. `dlib` is dlib's own recogniser on one
-chip after another, where it is installed.
+Parameters are random, which does not change the time. `dlib` is dlib's own recogniser, one chip at
+a time, if it is installed.
 """
 
 import importlib.util
@@ -21,7 +21,7 @@ from fevgan_jax.runtime import cli
 
 
 def measure(batch_size: int, repeats: int) -> dict:
-    """Median and minimum over the repeats, embedding and gradient to the picture."""
+    """Median and minimum over the repeats, of the embedding and its gradient by the picture."""
     image = jax.random.uniform(jax.random.key(0), (batch_size, 64, 64, 3), minval=-1.0)
     result = {"batch_size": batch_size, "repeats": repeats, "milliseconds_a_face": {}}
     for net in recognizers.known():

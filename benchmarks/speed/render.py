@@ -31,7 +31,7 @@ WORK = {
 
 
 def measure(what: str, num_subjects: int, num_workers: int, image_size: int) -> dict:
-    """Renders one subject a worker, and then that and `num_subjects` more: both start anew."""
+    """Renders one subject per worker, then these and `num_subjects` more, with new processes."""
     work, each = WORK[what]
     work = functools.partial(work, image_size=image_size)
     work(0)  # numba compiles once, and keeps it on disk

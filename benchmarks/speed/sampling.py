@@ -1,9 +1,9 @@
-"""Times generation.
+"""Times sampling.
 
 `python benchmarks/speed/sampling.py --config=demo --batch_size=6 --batch_size=60`
 
-Prints one JSON object: clips a second by batch size, from pixels to pixels, and what ran it.
-Weights and photos are random: neither changes the work.
+Prints one JSON object: clips per second by batch size, from uint8 photos to uint8 videos, cores and
+versions. Weights and photos are random, which does not change the time.
 """
 
 import functools
@@ -26,7 +26,7 @@ from fevgan_jax.training.step import make_metrics
 def measure(
     config: ml_collections.ConfigDict, batch_sizes: list[int], num_runs: int
 ) -> dict[str, dict]:
-    """Clips a second by batch size."""
+    """Clips per second by batch size."""
     family = build_family(config)
     frozen = jax.tree.map(jnp.asarray, draw_frozen(config))
     state = jax.jit(lambda: init_state(config, family, make_metrics(config, family)))()

@@ -2,12 +2,12 @@
 
 `python benchmarks/speed/step.py --config=mug --batch_size=4 [--vs=torch]`
 
-Prints one JSON object: milliseconds a step (median, minimum and maximum), time to compile, peak
-memory of the process, and what ran it. `--vs=torch` alternates our step with PyTorch's
+Prints one JSON object: milliseconds per step (median, minimum and maximum), compilation time, peak
+memory of the process, device and versions. `--vs=torch` alternates our step with PyTorch's
 (`torch_peer.py`, extra `[bench]`), each in a process of its own, and adds the ratio of their
-medians, the step's arithmetic as PyTorch counts it, both rates, that of a large matrix product
-taken in turn with them, and a line to read. The batch and the frozen nets are random: neither
-changes the work.
+medians, the step's arithmetic as PyTorch counts it, both rates, the rate of a large matrix product
+that alternates with them, and a sentence. The batch and the frozen nets are random, which does not
+change the time.
 """
 
 import functools
@@ -23,6 +23,7 @@ from collections.abc import Callable
 from importlib import metadata
 from typing import Any
 
+import arithmetic
 import jax
 import jax.numpy as jnp
 import ml_collections
@@ -34,7 +35,7 @@ from fevgan_jax.runtime import cli, config_flag, processes, sharding
 from fevgan_jax.training.family import build_family, frozen_encoders
 from fevgan_jax.training.programs import lower_train_step
 from fevgan_jax.training.state import init_state
-from fevgan_jax.training.step import make_metrics
+from fevgan_jax.training.step import make_metrics, make_train_step
 
 _MATRIX_SIDE = {"cpu": 4096, "gpu": 16384}
 
@@ -53,6 +54,7 @@ class Ours:
             self._batch["identity"] = np.ones(shape, np.float32)
         self._state = jax.jit(lambda: init_state(config, family, metrics))()
         mesh = sharding.make_mesh(jax.devices()[:1])
+        self._pure = make_train_step(config, family)
         start = time.perf_counter()
         lowered = lower_train_step(config, family, mesh, self._state, self._frozen, self._batch)
         self._step = lowered.compile()
@@ -64,11 +66,11 @@ class Ours:
         self._state = jax.block_until_ready(self._step(self._state, self._frozen, self._batch))
 
     def gigaflop(self) -> float:
-        """The step's arithmetic as XLA counts it."""
-        return 1e-9 * self._step.cost_analysis()["flops"]
+        """The step's arithmetic, see `arithmetic.py`."""
+        return 1e-9 * arithmetic.count(self._pure, self._state, self._frozen, self._batch)
 
     def report(self) -> dict[str, Any]:
-        """Time to compile, in seconds, and peak memory."""
+        """Compilation time in seconds, and peak memory."""
         device = jax.devices()[0].memory_stats() or {}
         return {
             "compile_s": round(self._compile_seconds, 1),
@@ -110,7 +112,7 @@ class Torch:
 
 
 class MatrixProduct:
-    """A large product, float32 on a CPU and bfloat16 elsewhere: what the machine can do."""
+    """A large product, float32 on a CPU and bfloat16 elsewhere, as the machine's reference rate."""
 
     def __init__(self):
         self._side = _MATRIX_SIDE["cpu" if jax.default_backend() == "cpu" else "gpu"]
@@ -128,25 +130,27 @@ class MatrixProduct:
 
 
 def measure(config: ml_collections.ConfigDict, batch_size: int, num_steps: int) -> dict[str, Any]:
-    """Runs our step `num_steps` times, each waited for."""
+    """Runs our step `num_steps` times and waits for each."""
     step = Ours(config, batch_size)
     found = summary(timed(step, num_steps + 1)[1:]) | step.report()
     return {"batch_size": batch_size, **about(num_steps), **found}
 
 
 def compare(config: ml_collections.ConfigDict, batch_size: int, num_steps: int) -> dict[str, Any]:
-    """Takes our step, PyTorch's and a matrix product in turn, each in a process of its own."""
+    """Alternates our step, PyTorch's and a matrix product, each in a process of its own."""
     spawn = multiprocessing.get_context("spawn")
     sides = {
         "ours": functools.partial(Ours, config, batch_size),
         "torch": functools.partial(Torch, config, batch_size),
         "matrix_product": MatrixProduct,
     }
+    # They share one accelerator: none may take most of its memory at its start.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     pipes, milliseconds = {}, {name: [] for name in sides}
     for name, side in sides.items():
         pipes[name], theirs = spawn.Pipe()
         spawn.Process(target=_serve, args=(theirs, side), daemon=True).start()
-        pipes[name].recv()  # one builds at a time, so that neither slows the other's compiler
+        pipes[name].recv()  # one at a time, so that they do not slow each other's compilation
     for _ in range(num_steps):
         for name, pipe in pipes.items():
             pipe.send("step")
@@ -171,9 +175,9 @@ def compare(config: ml_collections.ConfigDict, batch_size: int, num_steps: int) 
 
 
 def _serve(pipe, side: Callable) -> None:
-    """Builds a side, then runs or reports as the pipe says."""
+    """Builds a side, then runs steps or reports, by the requests from the pipe."""
     step = side()
-    step()  # touches its memory for the first time
+    step()  # warm-up
     pipe.send("ready")
     while pipe.recv() == "step":
         pipe.send(timed(step, 1)[0])
@@ -181,7 +185,7 @@ def _serve(pipe, side: Callable) -> None:
 
 
 def timed(step: Callable[[], None], times: int) -> list[float]:
-    """Milliseconds of each of some steps."""
+    """Milliseconds of each step."""
     milliseconds = []
     for _ in range(times):
         start = time.perf_counter()
@@ -205,7 +209,7 @@ def _rate(found: dict[str, Any], gigaflop: float | None) -> float:
 
 
 def about(num_steps: int) -> dict[str, Any]:
-    """What was run, and where."""
+    """Number of steps, device, cores and versions."""
     return {
         "steps": num_steps,
         "device": jax.devices()[0].device_kind,
@@ -223,7 +227,7 @@ def _batch(config: ml_collections.ConfigDict, batch_size: int) -> dict[str, np.n
 
 
 def draw_frozen(config: ml_collections.ConfigDict) -> dict[str, Any]:
-    """Random weights of its frozen nets."""
+    """Random parameters of the config's frozen nets."""
     random, frozen = np.random.default_rng(0), {}
     for encoder in frozen_encoders(config):
         drawn = _draw(random, recognizers.shapes(**encoder))
@@ -238,7 +242,7 @@ def _draw(random: np.random.Generator, shapes: Any) -> Any:
 
 
 def _gib(on_device: int | None) -> float:
-    """Peak memory: the device's where it counts it, else the process's."""
+    """Peak memory in GiB: the device's if it reports it, else the process's."""
     used = on_device or 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(used / 2**30, 2)
 
@@ -267,5 +271,5 @@ if __name__ == "__main__":
     _CONFIG = config_flag.define("config", "the experiment whose step is timed")
     _BATCH_SIZE = flags.DEFINE_integer("batch_size", 4, "clips a step")
     _STEPS = flags.DEFINE_integer("steps", 5, "timed steps")
-    _VS = flags.DEFINE_enum("vs", None, ["torch"], "whose step is taken in turn with ours")
+    _VS = flags.DEFINE_enum("vs", None, ["torch"], "the peer whose step alternates with ours")
     cli.run(lambda: _run(_CONFIG.value, _BATCH_SIZE.value, _STEPS.value, _VS.value))

@@ -1,9 +1,10 @@
-"""FEV-GAN's training step in PyTorch, as a user of it would write it for speed.
+"""FEV-GAN's training step in PyTorch, written for speed.
 
 The same model, losses and update as `fevgan_jax.training.step`, so that a comparison of speed
-compares the same work: one generator forward, the discriminator on the real and on the generated
-video apart, both gradients before either update, two Adams. Tensors are channels-last; on a GPU the
-step is compiled, its arithmetic is bfloat16 under autocast, and Adam is fused.
+compares the same work: one generator forward, separate discriminator passes on the real and the
+generated video, both gradients before either update, two Adam optimizers. Tensors are
+channels-last; on a GPU the step is compiled, its arithmetic is bfloat16 under autocast, and Adam is
+fused.
 """
 
 import itertools
@@ -92,7 +93,7 @@ class Trunk(nn.Module):
                 self.layers[name].load_state_dict(_convolution(params[name]))
             if set(self.wanted) <= set(self.layers):
                 break
-        # What a preprocessing does to a pixel is a scale and a shift: read off at two pixels.
+        # Preprocessing is a scale and a shift per channel: measured at two pixel values.
         black, white = (
             np.asarray(recognizers.module(net).preprocess(np.full((1, 1, 1, 3), value)))[0, 0, 0]
             for value in (-1.0, 1.0)
@@ -118,7 +119,7 @@ class Peer:
     """One experiment in training.
 
     Attributes:
-      device: where it runs.
+      device: the device of the step.
     """
 
     def __init__(
@@ -135,7 +136,7 @@ class Peer:
             Adam for both players.
           variables: parameters of `generator` and `discriminator`.
           frozen: parameters of the frozen nets, by name.
-          compiled: whether PyTorch compiles it; None leaves it to where that is faster, on a GPU.
+          compiled: whether PyTorch compiles it; None compiles on a GPU, where that is faster.
         """
         self._config = config
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -171,8 +172,8 @@ class Peer:
         ]
         self._gradients = self._losses_and_gradients
         if compiled or (compiled is None and self.device.type == "cuda"):
-            # Else the graph breaks at each of the two gradients, and each becomes a backward pass
-            # through all of it, to what that gradient does not ask for, too.
+            # Without it the graph breaks at each of the two gradients, and each becomes a backward
+            # pass through the whole graph, including inputs whose gradient is not needed.
             torch._dynamo.config.trace_autograd_ops = True
             self._gradients = torch.compile(self._losses_and_gradients, fullgraph=True)
 
@@ -190,7 +191,7 @@ class Peer:
     def count_gigaflop(self, batch: Mapping[str, np.ndarray]) -> float:
         """Takes a step and counts its arithmetic: convolutions, forward and backward."""
         with FlopCounterMode(display=False) as counter:
-            # Not compiled: the counter sees no kernels that the compiler makes.
+            # Not compiled: the counter does not see the compiler's kernels.
             self._step(batch, self._losses_and_gradients)
         return 1e-9 * counter.get_total_flops()
 
@@ -206,12 +207,12 @@ class Peer:
         return values
 
     def wait(self) -> None:
-        """Returns when the device has done all it was given."""
+        """Waits until the device has finished its work."""
         if self.device.type == "cuda":
             torch.cuda.synchronize()
 
     def peak_bytes(self) -> int | None:
-        """The most memory held on the device; None on a CPU."""
+        """Peak memory on the device in bytes; None on a CPU."""
         return torch.cuda.max_memory_allocated() if self.device.type == "cuda" else None
 
     def _losses_and_gradients(self, video, label):
@@ -225,7 +226,7 @@ class Peer:
 
     def _losses(self, video, label):
         config = self._config
-        # A permuted view of [B, T, H, W, C] is channels-last as it lies.
+        # A permuted view of [B, T, H, W, C] has the channels-last layout.
         video = video.permute(0, 4, 1, 2, 3).float() / 127.5 - 1.0
         label = F.one_hot(label, self._num_classes).float()
         image = video[:, :, 0].contiguous(memory_format=torch.channels_last)

@@ -1,4 +1,4 @@
-"""What the baselines share: MUG's data and evaluation, and nothing of FEV-GAN's model."""
+"""Shared by the baselines: MUG's data and evaluation, without FEV-GAN's model and losses."""
 
 import ml_collections
 
@@ -6,7 +6,7 @@ from fevgan_jax.configs import mug
 
 
 def get_config(family: str) -> ml_collections.ConfigDict:
-    """The MUG config with another family, which has an adversarial loss alone.
+    """The MUG config with another family and only the adversarial losses.
 
     Args:
       family: a module of `fevgan_jax.models`.
@@ -14,8 +14,8 @@ def get_config(family: str) -> ml_collections.ConfigDict:
     config = mug.get_config()
     config.model.name = f"fevgan_jax.models.{family}"
     config.model.identity_encoder = None
-    config.model.generator = ml_collections.ConfigDict()
-    config.model.discriminator = ml_collections.ConfigDict()
-    config.generator_loss = ml_collections.ConfigDict({"adversarial": 1.0})
-    config.discriminator_loss = ml_collections.ConfigDict({"adversarial": 1.0})
+    config.model.generator = {}
+    config.model.discriminator = {}
+    config.generator_loss = {"adversarial": 1.0}
+    config.discriminator_loss = {"adversarial": 1.0}
     return config

@@ -1,6 +1,8 @@
 """C-VGAN on MUG: the paper's own baseline, VGAN's generator on a photo's code and the label.
 
-python -m fevgan_jax.main --config=configs/baseline/cvgan.py --workdir=runs/cvgan
+    python -m fevgan_jax.main --config=configs/baseline/cvgan.py --workdir=runs/cvgan
+
+No run of this config has been measured.
 """
 
 import ml_collections

@@ -1,6 +1,8 @@
 """G3AN (Wang et al. 2020) on MUG: noise of appearance and of motion to 16 frames.
 
-python -m fevgan_jax.main --config=configs/baseline/g3an.py --workdir=runs/g3an
+    python -m fevgan_jax.main --config=configs/baseline/g3an.py --workdir=runs/g3an
+
+No run of this config has been measured.
 """
 
 import ml_collections

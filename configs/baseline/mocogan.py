@@ -1,6 +1,8 @@
 """MoCoGAN (Tulyakov et al. 2018) on MUG: noise and a label to 16 frames, no photo.
 
-python -m fevgan_jax.main --config=configs/baseline/mocogan.py --workdir=runs/mocogan
+    python -m fevgan_jax.main --config=configs/baseline/mocogan.py --workdir=runs/mocogan
+
+No run of this config has been measured.
 """
 
 import ml_collections

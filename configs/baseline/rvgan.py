@@ -1,6 +1,8 @@
 """RV-GAN (Gupta et al. 2022) on MUG: recurrent cells unroll noise to 16 frames.
 
-python -m fevgan_jax.main --config=configs/baseline/rvgan.py --workdir=runs/rvgan
+    python -m fevgan_jax.main --config=configs/baseline/rvgan.py --workdir=runs/rvgan
+
+No run of this config has been measured.
 """
 
 import ml_collections

@@ -1,6 +1,8 @@
 """VGAN (Vondrick et al. 2016) on MUG: noise to 32 frames, no photo and no label.
 
-python -m fevgan_jax.main --config=configs/baseline/vgan.py --workdir=runs/vgan
+    python -m fevgan_jax.main --config=configs/baseline/vgan.py --workdir=runs/vgan
+
+No run of this config has been measured.
 """
 
 import ml_collections

@@ -1,7 +1,7 @@
 """Grids and kernels cut into blocks of one stride, for the CPU's forms of 3D convolutions.
 
-The positions inside a block are channels: a convolution with strides becomes one without, over
-blocks, whose kernel has as many taps as it has blocks. Notation as in
+The positions inside a block become channels: a strided convolution becomes one of stride 1 over
+blocks, whose kernel has one tap per block. Notation as in
 `fevgan_jax.convolutions.operations`.
 """
 
@@ -28,14 +28,14 @@ def small_sides(sides: Triple, size: Triple, strides: Triple, padding: Triple) -
 
 
 def interleave(blocks: Triple, strides: Triple) -> tuple[int, ...]:
-    """`(T blocks, T stride, H blocks, ...)`: the sides of a grid or kernel with blocks apart."""
+    """`(T blocks, T stride, H blocks, ...)`: the sides of a grid or kernel split into blocks."""
     return tuple(itertools.chain.from_iterable(zip(blocks, strides, strict=True)))
 
 
 def split_kernel(kernel: jax.Array, strides: Triple) -> jax.Array:
     """`[t, h, w, C_big, C_small]` to `[t blocks, t stride, h blocks, ..., C_big, C_small]`.
 
-    A kernel that ends inside a block is filled up with zeros.
+    A kernel that ends inside a block is padded with zeros.
     """
     *size, channels, features = kernel.shape
     to_whole_blocks = [(0, -k % s) for k, s in zip(size, strides, strict=True)]
@@ -51,9 +51,10 @@ def join_kernel(blocks: jax.Array, size: Triple) -> jax.Array:
 
 
 def pad(big: jax.Array, sides: Triple, size: Triple, strides: Triple, padding: Triple) -> jax.Array:
-    """Fills the big grid up to the blocks that a small one of `sides` sees, padding among them.
+    """Zero-pads the big grid to the whole blocks that a small grid of `sides` reads.
 
-    Along each side these are as many as the small grid has positions, and the kernel's others.
+    The blocks include the convolution's padding. Along each side there is one for each position
+    of the small grid, and the kernel's blocks but one.
     """
     edges = [
         (p, (n + b - 1) * s - p - side)
@@ -65,42 +66,42 @@ def pad(big: jax.Array, sides: Triple, size: Triple, strides: Triple, padding: T
 
 
 def crop(grid: jax.Array, sides: Triple, padding: Triple) -> jax.Array:
-    """The adjoint of `pad`: cuts padding off, and puts zeros where no block reached."""
+    """The adjoint of `pad`: cuts padding off, and writes zeros where no block reached."""
     edges = [(-p, p + n - m) for m, n, p in zip(grid.shape[1:4], sides, padding, strict=True)]
     return zero_pad(grid, [(0, 0), *edges, (0, 0)])
 
 
 def zero_pad(grid: jax.Array, edges: Sequence[tuple[int, int]]) -> jax.Array:
-    """Puts zeros before and after each axis; fewer than none cut it."""
+    """Adds zeros before and after each axis; negative numbers crop it."""
     if not any(itertools.chain.from_iterable(edges)):
         return grid
     return lax.pad(grid, np.zeros((), grid.dtype), [(*edge, 0) for edge in edges])
 
 
 def parts(length: int, num_bytes: int, most_bytes: int) -> int:
-    """Into how many equal parts to cut a side, so that none is larger; `length` if all would be."""
+    """The smallest number of equal parts of a side that fit `most_bytes`; else `length`."""
     fitting = (n for n in range(1, length) if length % n == 0 and num_bytes <= n * most_bytes)
     return next(fitting, length)
 
 
-def work_off(
+def repeat(
     num_parts: int, compute: Callable[[jax.Array | int, jax.Array], jax.Array], result: jax.Array
 ) -> jax.Array:
-    """Repeats `result = compute(part, result)`; a single part leaves no loop to compile."""
+    """Repeats `result = compute(part, result)`; for a single part without a loop."""
     if num_parts == 1:
         return compute(0, result)
     return lax.fori_loop(0, num_parts, compute, result)
 
 
 def take(grid: jax.Array, start: jax.Array | int, length: int, axis: int) -> jax.Array:
-    """`length` positions of an axis from `start` on, which is none below zero."""
+    """`length` positions of an axis from `start` on; `start` is not negative."""
     if length == grid.shape[axis]:
         return grid
     return lax.dynamic_slice_in_dim(grid, start, length, axis, allow_negative_indices=False)
 
 
 def put(grid: jax.Array, values: jax.Array, start: jax.Array | int, axis: int) -> jax.Array:
-    """The grid with these values from position `start` of an axis on."""
+    """The grid with these values written from position `start` of an axis on."""
     if values.shape == grid.shape:
         return values
     return lax.dynamic_update_slice_in_dim(grid, values, start, axis, allow_negative_indices=False)

@@ -1,8 +1,8 @@
-"""XLA's own convolutions, for accelerators: 2D and 3D alike.
+"""XLA's own 2D and 3D convolutions, for accelerators.
 
-Each direction is written as XLA's compilers know it. Left to itself, JAX writes the kernel's
-gradient of a transposed convolution as one over a grid that is blown up with zeros, and the full
-model's step multiplies twice as much (`benchmarks/scale/compiled.py`).
+Each direction is written in the form that XLA's compilers recognise. JAX's default writes the
+kernel's gradient of a transposed convolution over a grid dilated with zeros, which doubles the
+multiplications of the full model's step (`benchmarks/scale/compiled.py`).
 
 Grids, strides and padding are those of `fevgan_jax.convolutions.operations`.
 """
@@ -48,14 +48,14 @@ def kernel_gradient(
 
 
 def laid_out(gradients: Any) -> Any:
-    """Gradients that lie in memory as their parameters do, before an optimizer takes them.
+    """Gradients in the memory layout of their parameters, for the optimizer.
 
-    cuDNN's filters lie otherwise. Turned around within the optimizer's update, as XLA would have
-    it, they keep that from working in place, which costs a copy of each kernel and of its moments.
+    cuDNN's filters have another layout. If XLA transposes them within the optimizer's update, the
+    update cannot work in place, which costs a copy of each kernel and of its moments.
 
     Args:
-      gradients: a pytree of arrays, summed over all passes; XLA would not sum them across this,
-        and several devices would exchange each pass's apart.
+      gradients: a pytree of arrays, summed over all passes: XLA does not move a sum across
+        this barrier, and several devices would exchange each pass's gradients apart.
     """
 
     def row_major(leaf: jax.Array) -> jax.Array:

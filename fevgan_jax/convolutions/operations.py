@@ -6,13 +6,13 @@ to K, are bilinear in (big, small, K), so three functions serve the forward and 
 both.
 
 Accelerators run XLA's own convolutions (`native.py`). XLA for the CPU runs 3D
-transposed convolutions and the gradients of convolutions in naive loops; there the same numbers
-come from forms it does run fast, in float32, a picture's as those of a single frame. Most layers
-take Winograd's form, with two fifths of the products (`winograd.py`). Where that
+transposed convolutions and the gradients of convolutions in naive loops; there the same
+results are computed in float32 by forms that XLA does run fast; a picture is treated as a single
+frame. Most layers take Winograd's form, with two fifths of the products (`winograd.py`). Where that
 does not fit, a convolution and the kernel's gradient are one matrix product per block of the
-kernel, and a transposed one is a 2D one of stride 1 whose channels are the output's phases
-(`phases.py`). The deepest layers, whose kernels outweigh their grids, leave the
-kernel as it lies (`windows.py`).
+kernel, and a transposed convolution is a 2D convolution of stride 1 whose channels are the output's
+phases (`phases.py`). The deepest layers, whose kernels are larger than their grids, use the kernel
+without rearranging it (`windows.py`).
 
 Grids are `[B, (T,) H, W, C]`, kernels `[(t,) h, w, C_big, C_small]`; strides and padding have as
 many numbers. Padding is per side, as PyTorch counts it: kernel 4, stride 2, padding 1 halves or
@@ -75,8 +75,8 @@ def convolve_constant(
 ) -> jax.Array:
     """Convolves a grid that holds the same values everywhere, such as a tiled label.
 
-    The answer is one vector everywhere but near the borders, so it is computed on the smallest
-    grid that has every border, and its inner part is repeated.
+    The result is the same vector everywhere but near the borders, so it is computed on the
+    smallest grid that has every border, and its inner part is repeated.
 
     Args:
       values: `[B, C_big]`.
@@ -132,11 +132,11 @@ def _run(
     padding: Sides,
     lowering: str,
 ) -> jax.Array:
-    """Runs an operation; not as XLA's own, it is 3D, a picture a single frame, and float32."""
+    """Runs an operation; the CPU's forms take float32 and 3D grids, a picture as one frame."""
     if is_native(lowering):
         return operation(grid, kernel, strides, padding, True)
     dtype = grid.dtype
-    # A CPU has products of nothing shorter; to round what they give is all that bfloat16 asks.
+    # CPUs multiply in float32 at least; for bfloat16 only the result is rounded.
     grid, kernel = (x.astype(jnp.promote_types(dtype, jnp.float32)) for x in (grid, kernel))
     if grid.ndim == 5:
         return operation(grid, kernel, strides, padding, False).astype(dtype)
@@ -159,8 +159,8 @@ def _form(
     return phases
 
 
-# Each direction is jitted, so that layers of the same shapes are traced once for all: the
-# discriminator's two passes, and a frozen net's blocks.
+# Each direction is jitted, so that layers of the same shapes are traced once: the discriminator's
+# two passes, and a frozen net's blocks.
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
 @functools.partial(jax.jit, static_argnums=(2, 3, 4))
 def _down(
@@ -186,7 +186,7 @@ _down.defvjp(_down_forward, _down_backward)
 
 
 def _up_to_whole(small, kernel, strides, padding, natively) -> jax.Array:
-    """From the small grid to as much of a big one as it reaches."""
+    """From the small grid to the whole of the big grid that it reaches."""
     sides = tuple(
         (n - 1) * s + k - 2 * p
         for n, k, s, p in zip(small.shape[1:-1], kernel.shape[:-2], strides, padding, strict=True)

@@ -1,4 +1,4 @@
-"""The form of 3D convolutions whose grids outweigh their kernels, for the CPU.
+"""The form for 3D convolutions whose grids are larger than their kernels, for the CPU.
 
 Notation as in `fevgan_jax.convolutions.operations`.
 """
@@ -15,18 +15,18 @@ from fevgan_jax.convolutions import blocks
 Triple = tuple[int, int, int]
 
 _NUMBERS_2D = ("NHWC", "HWIO", "NHWC")
-_THIN = 16
-"""Channels below which a product is too narrow to be cut in two (choice: measured)."""
+_FEW_CHANNELS = 16
+"""Channels below which a matrix product is too narrow to be split (choice: measured)."""
 _PART_BYTES = 2 << 20
-"""Most that the frames in work may take at once, to stay in a cache (choice: measured)."""
+"""Bytes of frames processed at once at most, so that they stay cached (choice: measured)."""
 
 
 def down(big: jax.Array, kernel: jax.Array, strides: Triple, padding: Triple) -> jax.Array:
     """From the big grid to the small: one product per block of the kernel, and their sum.
 
-    A thin input leaves a product too little to do, and takes a 2D convolution.
+    An input of few channels makes the products too narrow; it takes a 2D convolution.
     """
-    if kernel.shape[3] < _THIN:
+    if kernel.shape[3] < _FEW_CHANNELS:
         return _down_by_frames(big, kernel, strides, padding)
     size = kernel.shape[:3]
     sides = blocks.small_sides(big.shape[1:4], size, strides, padding)
@@ -72,7 +72,7 @@ def _down_by_frames(
         return blocks.put(small, outputs, part * length, axis=1)
 
     zero = jnp.zeros((batch, sides[0], math.prod(sides[1:]) * features), big.dtype)
-    small = blocks.work_off(sides[0] // length, fill, zero)
+    small = blocks.repeat(sides[0] // length, fill, zero)
     return small.reshape(batch, *sides, features)
 
 
@@ -81,11 +81,12 @@ def up(
 ) -> jax.Array:
     """From the small grid to the big one of `sides`: convolutions of stride 1.
 
-    Frames of one phase need the same few taps of the kernel: where the output is wide, each phase
-    of the time is a convolution of its own. A thin output is made in one, with more channels.
+    Frames of one phase need the same few taps of the kernel: where the output has many
+    channels, each phase in time is a convolution of its own. An output of few channels is computed
+    in one convolution, with the phases as channels.
     """
     step, pad, frames = strides[0], padding[0], sides[0]
-    if kernel.shape[3] < _THIN:
+    if kernel.shape[3] < _FEW_CHANNELS:
         return _up(small, kernel, strides, padding, sides)
     phases = [
         _up(
@@ -104,7 +105,7 @@ def up(
 def _up(
     small: jax.Array, kernel: jax.Array, strides: Triple, padding: Triple, sides: Triple
 ) -> jax.Array:
-    """The same in one convolution.
+    """The same as a single convolution.
 
     With the kernel cut into blocks of one stride, each block of the output is a sum of a few
     neighbours of the input, and the positions inside the block are channels. Blocks that the
@@ -141,8 +142,8 @@ def kernel_gradient(
 ) -> jax.Array:
     """The kernel's gradient `[*size, C_big, C_small]`: one matrix product per block of it.
 
-    A few frames are worked off at a time. Clips lead in both factors, so a batch that is sharded
-    needs no exchange but the gradient's sum.
+    A few frames are processed at a time. The batch is the leading axis of both factors, so a
+    sharded batch needs no communication but the gradient's sum.
     """
     sides, channels, features = small.shape[1:4], big.shape[-1], small.shape[-1]
     taps = blocks.count(size, strides)
@@ -163,7 +164,7 @@ def kernel_gradient(
         return gradient + jnp.stack(products)
 
     zero = jnp.zeros((math.prod(taps), math.prod(strides) * channels, features), big.dtype)
-    gradient = blocks.work_off(sides[0] // length, add, zero)
+    gradient = blocks.repeat(sides[0] // length, add, zero)
     gradient = gradient.reshape(*taps, *strides, channels, features)
     return blocks.join_kernel(gradient.transpose(0, 3, 1, 4, 2, 5, 6, 7), size)
 

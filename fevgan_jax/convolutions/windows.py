@@ -1,8 +1,8 @@
-"""Convolutions where the kernel outweighs the grids: products with the kernel as it lies.
+"""The form for convolutions whose kernel is larger than the grids (im2col), for the CPU.
 
-The deepest layers have few positions and millions of weights; rearranging those takes longer than
-using them. Here every position's window is laid out instead, and the kernel
-`[t, h, w, C_big, C_small]` is one matrix, its last axis against the others.
+The deepest layers have few positions and millions of weights; rearranging the weights takes longer
+than the products. Here every position's window is copied out instead, and the kernel
+`[t, h, w, C_big, C_small]` is used as one matrix, its last axis against the others.
 
 Grids, strides and padding are those of `fevgan_jax.convolutions.operations`.
 """
@@ -28,7 +28,7 @@ def up(
     small: jax.Array, kernel: jax.Array, strides: Triple, padding: Triple, sides: Triple
 ) -> jax.Array:
     """From the small grid to the big one of `sides`: windows overlap, and add up."""
-    # The kernel stands first: as the second factor XLA would turn it around before use.
+    # The kernel is the first factor: XLA would transpose it as the second.
     seen = lax.dot_general(kernel, small, (((4,), (4,)), ((), ()))).transpose(
         4, 5, 6, 7, 0, 1, 2, 3
     )
@@ -47,7 +47,7 @@ def kernel_gradient(
 
 
 def _windows(big: jax.Array, size: Triple, strides: Triple, padding: Triple) -> jax.Array:
-    """Lays out each position's window: `[B, T', H', W', t, h, w, C]`."""
+    """Copies out each position's window: `[B, T', H', W', t, h, w, C]`."""
     seen = blocks.zero_pad(big, [(0, 0), *((p, p) for p in padding), (0, 0)])
     for axis, (k, s) in enumerate(zip(size, strides, strict=True), start=1):
         last = (seen.shape[axis] - k) // s * s + 1

@@ -1,21 +1,21 @@
 """Convolutions with fewer products: Winograd's form, for the CPU.
 
 In blocks of one stride a kernel has one, two or three taps along each axis, g. Two neighbouring
-outputs of an axis see the blocks d; for two taps these are three:
+outputs of an axis depend on the blocks d; for two taps these are three:
 
     y0 = d0 g0 + d1 g1        y1 = d1 g0 + d2 g1
 
-Those are four products; three do when sums are taken first (Winograd's F(2, 2)):
+Those are four products; with sums taken first, three are enough (Winograd's F(2, 2)):
 
     m0 = (d0 - d1) g0    m1 = d1 (g0 + g1)    m2 = (d2 - d1) g1    y0 = m0 + m1    y1 = m1 + m2
 
-On three axes that makes 27 matrix products in place of 64, and F(2, 3) on two axes 16 in place of
-36. The convolution, its adjoint and the kernel's gradient are one trilinear form, so each of them
-gains as much. All coefficients are 0, 1, -1 and a half: in float32 the answers are as good as the
+On three axes that makes 27 matrix products instead of 64, and F(2, 3) on two axes 16 instead of 36.
+The convolution, its adjoint and the kernel's gradient are one trilinear form, so each of them saves
+the same share. All coefficients are 0, 1, -1 and 1/2: in float32 the results are as accurate as the
 other forms'.
 
-Neighbouring outputs along each axis are a tile. What its P products are of, is its points. Grids,
-strides and padding are those of `fevgan_jax.convolutions.operations`.
+Neighbouring outputs along each axis form a tile. The factors of its P products are its points.
+Grids, strides and padding are those of `fevgan_jax.convolutions.operations`.
 """
 
 import functools
@@ -30,10 +30,10 @@ from fevgan_jax.convolutions import blocks
 
 Triple = tuple[int, int, int]
 
-_THIN = 32
-"""Products that a value must be part of to be worth its sums (choice: measured)."""
+_MIN_PRODUCTS = 32
+"""Products per value below which the sums cost more than they save (choice: measured)."""
 _PART_BYTES = 8 << 20
-"""Most that the big grid's points may take at once (choice: larger ones are slower)."""
+"""Bytes of the big grid's points at once at most (choice: larger parts are slower)."""
 
 _KERNEL = {
     1: np.array([[1]]),
@@ -46,7 +46,7 @@ _BIG = {
     2: np.array([[1, -1, 0], [0, 1, 0], [0, -1, 1]]),
     3: np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]]),
 }
-"""By taps along an axis: from the big grid's blocks that a tile sees to their points."""
+"""By taps along an axis: from the big grid's blocks that a tile reads to their points."""
 _SMALL = {
     1: np.array([[1]]),
     2: np.array([[1, 0], [1, 1], [0, 1]]),
@@ -56,7 +56,7 @@ _SMALL = {
 
 
 def suits(sides: Triple, kernel: jax.ShapeDtypeStruct, strides: Triple) -> bool:
-    """Whether this form has whole tiles, and something to save.
+    """Whether the grid divides into whole tiles and this form saves time.
 
     Args:
       sides: of the small grid.
@@ -68,7 +68,7 @@ def suits(sides: Triple, kernel: jax.ShapeDtypeStruct, strides: Triple) -> bool:
         return False
     channels, features = math.prod(strides) * kernel.shape[3], kernel.shape[4]
     whole = all(n % t == 0 for n, t in zip(sides, _tile(taps), strict=True))
-    return whole and channels * features >= _THIN * (channels + features)
+    return whole and channels * features >= _MIN_PRODUCTS * (channels + features)
 
 
 def down(big: jax.Array, kernel: jax.Array, strides: Triple, padding: Triple) -> jax.Array:
@@ -91,7 +91,7 @@ def down(big: jax.Array, kernel: jax.Array, strides: Triple, padding: Triple) ->
 
     before, after = math.prod(sides[:axis]), math.prod(sides[axis + 1 :])
     zero = jnp.zeros((batch * before, sides[axis], after * features), big.dtype)
-    small = blocks.work_off(sides[axis] // length, fill, zero)
+    small = blocks.repeat(sides[axis] // length, fill, zero)
     return small.reshape(batch, *sides, features)
 
 
@@ -120,7 +120,7 @@ def up(
         (batch * math.prod(uncut), along + taps[axis] - 1, strides[axis] * after * channels),
         small.dtype,
     )
-    big = blocks.work_off(along // length, add, zero)
+    big = blocks.repeat(along // length, add, zero)
     big = big.reshape(batch, *uncut, -1, *sides[axis + 1 :], channels)
     return blocks.crop(big, sides, _replaced((0, 0, 0), axis, padding[axis]))
 
@@ -140,7 +140,7 @@ def kernel_gradient(
 
     matrix = _matrix(_KERNEL, taps)
     zero = jnp.zeros((len(matrix), math.prod(strides) * big.shape[-1], small.shape[-1]), big.dtype)
-    gradient = blocks.work_off(sides[axis] // length, add, zero)
+    gradient = blocks.repeat(sides[axis] // length, add, zero)
     gradient = jnp.einsum("pb,pcf->bcf", matrix, gradient)
     gradient = gradient.reshape(*taps[::-1], *strides, big.shape[-1], small.shape[-1])
     return blocks.join_kernel(gradient.transpose(2, 3, 1, 4, 0, 5, 6, 7), size)
@@ -218,7 +218,7 @@ def _from_big_points(
     return grid.reshape(batch, *whole, channels)
 
 
-# The batch stays an axis of its own, in front: within another, a sharded one would be gathered.
+# The batch stays the leading axis: merged into another one, a sharded batch would be gathered.
 def _axis_points(grid: jax.Array, taps: int) -> jax.Array:
     """`[B, L, blocks, R]` to `[B, P, L, tiles, R]`."""
     matrix, step = _BIG[taps], _SMALL[taps].shape[1]
@@ -229,7 +229,7 @@ def _axis_points(grid: jax.Array, taps: int) -> jax.Array:
 
 
 def _from_axis_points(products: jax.Array, taps: int) -> jax.Array:
-    """The adjoint of `_axis_points`, written out: XLA's own takes twice the memory."""
+    """The adjoint of `_axis_points`, written out: the one JAX derives takes twice the memory."""
     matrix, step = _BIG[taps], _SMALL[taps].shape[1]
     width, tiles = matrix.shape[1], products.shape[3]
     points = [lax.slice_in_dim(products, at, at + 1, axis=1) for at in range(len(matrix))]
@@ -260,9 +260,9 @@ def _combine(signs: np.ndarray, terms: list[jax.Array]) -> jax.Array:
 def _part(
     batch: int, sides: Triple, channels: int, taps: Triple, strides: Triple
 ) -> tuple[int, int]:
-    """The first axis with several tiles, and how many outputs along it to make at once.
+    """The first axis with several tiles, and how many outputs along it to compute at once.
 
-    These are as many tiles as divide the axis and fit `_PART_BYTES`.
+    This is the largest number of tiles that divides the axis and fits `_PART_BYTES`.
     """
     tiles = blocks.count(sides, _tile(taps))
     axis = next((axis for axis, n in enumerate(tiles) if n > 1), 0)
@@ -274,7 +274,7 @@ def _part(
 def _block_slice(grid: jax.Array, axis: int, start: int, count: int, stride: int = 1) -> jax.Array:
     """`count` blocks of `stride` positions along an axis of sides, from block `start` on."""
     before, after = grid.shape[: 1 + axis], grid.shape[2 + axis :]
-    # As rows of whole blocks, for XLA computes an index of every element of a slice with more axes.
+    # As rows of whole blocks: with more axes XLA computes an index for every element of the slice.
     rows = grid.reshape(math.prod(before), -1, stride * math.prod(after))
     seen = blocks.take(rows, start, count, axis=1)
     return seen.reshape(*before, count * stride, *after)

@@ -1,4 +1,4 @@
-"""Work on many machines, by Apache Beam, which the extra `[beam]` brings."""
+"""Distributes work over many machines by Apache Beam, which the extra `[beam]` installs."""
 
 import dataclasses
 from collections.abc import Callable, Iterable
@@ -8,11 +8,11 @@ from fevgan_jax.runtime.errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """How Beam runs.
+    """Beam's runner and its options.
 
     Attributes:
-      runner: a runner's name, as DirectRunner or DataflowRunner.
-      options: of its pipeline, as `region=europe-west1`.
+      runner: a runner's name, such as DirectRunner or DataflowRunner.
+      options: options of its pipeline, such as `region=europe-west1`.
 
     Raises:
       UserError: Beam is not installed, or has no such runner.
@@ -27,7 +27,7 @@ class Run:
         except ModuleNotFoundError as error:
             raise UserError(
                 f"--beam_runner needs the package {error.name}, which is not installed: run "
-                '`pip install "fevgan_jax[beam]"` in an environment of its own.'
+                '`pip install "fevgan_jax[beam]"` in a separate environment.'
             ) from error
         try:
             create_runner(self.runner)
@@ -38,18 +38,18 @@ class Run:
             ) from error
 
     def each(self, work: Callable, items: Iterable) -> None:
-        """Does `work(item)` for each item, somewhere, and returns when all are done.
+        """Runs `work(item)` for each item on Beam's workers and returns when all are done.
 
         Args:
-          work: a function that its module's name and its own lead to, or a partial of one; what it
-            returns is dropped.
-          items: what it is given.
+          work: a function at the top level of a module, or a partial of one (it is pickled); its
+            return value is dropped.
+          items: the function's arguments.
         """
         import apache_beam
         from apache_beam.options.pipeline_options import PipelineOptions
 
         options = PipelineOptions([f"--{option}" for option in self.options])
         with apache_beam.Pipeline(self.runner, options) as pipeline:
-            # Without a shuffle, what was made in one place would stay in one place.
+            # Without a reshuffle, all items would stay on the worker that created them.
             items = pipeline | apache_beam.Create(list(items)) | apache_beam.Reshuffle()
             _ = items | apache_beam.Map(work)

@@ -1,24 +1,24 @@
-"""A batch of clips on the devices: their windows."""
+"""Windows of the clips of a batch."""
 
 import jax
 import jax.numpy as jnp
 
 TIMED = ("video", "mask", "landmarks", "source_frames")
-"""The features of a clip that have one entry a frame, along axis 1 of a batch."""
+"""The features of a clip that have one entry per frame, along axis 1 of a batch."""
 
 
 def window(
     batch: dict[str, jax.Array], num_frames: int, keys: jax.Array | None = None
 ) -> dict[str, jax.Array]:
-    """Cuts every clip to consecutive frames.
+    """Cuts every clip to a window of consecutive frames.
 
     Args:
-      batch: features `[B, ...]`; those in `TIMED` are cut alike.
+      batch: features `[B, ...]`; those in `TIMED` are cut to the same frames.
       num_frames: length of the window.
       keys: PRNG keys `[B]` to draw where each window starts; None starts all at the first frame.
 
     Returns:
-      The batch with `num_frames` frames a clip.
+      The batch with `num_frames` frames per clip.
     """
     timed = {name: batch[name] for name in TIMED if name in batch}
     if keys is None:

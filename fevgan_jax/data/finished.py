@@ -1,6 +1,6 @@
-"""All clips of a set, finished one by one on all cores, and the report on them.
+"""Prepares the clips of a set on all cores, and reports on them.
 
-Each clip that is done lies in a file of its own, so a run that was killed goes on after the last.
+Each finished clip is a file of its own, so an interrupted run resumes after the last one.
 """
 
 import collections
@@ -28,19 +28,19 @@ from fevgan_jax.runtime.errors import UserError
 from fevgan_jax.runtime.workers import Workers
 
 FOLDER = "finished_clips"
-"""Where finished clips wait, beside the set, until it is whole."""
+"""Folder of finished clips, beside the set, until the set is complete."""
 
 _SHEET_COLUMNS = 12
 
 
 @dataclasses.dataclass(frozen=True)
 class Clip:
-    """A clip as it was found.
+    """A clip of the raw data.
 
     Attributes:
-      subject: who.
-      expression: what.
-      name: one of its own in the set.
+      subject: the person's name.
+      expression: the expression's name.
+      name: the clip's unique name in the set.
       files: its frames in order, or one video file.
     """
 
@@ -56,13 +56,13 @@ class Settings:
 
     Attributes:
       tracker: one of `track.TRACKERS`.
-      image_size: side of the frames.
+      image_size: side of the frames in pixels.
       num_frames: frames of a clip.
       by: "arc_length" or "time".
       until: "half", "apex" or "end".
 
     Raises:
-      UserError: one of the words is another.
+      UserError: a field has a value that is not known.
     """
 
     tracker: str
@@ -85,11 +85,11 @@ class Settings:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What became of a clip.
+    """The result of preparing a clip.
 
     Attributes:
       clip: the clip.
-      file: where its features lie, "" when it was skipped.
+      file: the file of its features, "" if it was skipped.
       reason: why it was skipped.
     """
 
@@ -104,22 +104,22 @@ def finish(
     folder: pathlib.Path,
     ahead: beam.Run | None = None,
 ) -> list[Outcome]:
-    """Prepares clips on all cores, but for those that `folder` has already.
+    """Prepares clips on all cores, except those already in `folder`.
 
     Args:
       clip_list: the clips.
-      settings: how.
-      folder: where finished clips are kept.
-      ahead: machines that finish what they can before this one looks: what they leave in `folder`
-        is done, and what they skipped is looked at again for its reason.
+      settings: how to prepare them.
+      folder: folder of the finished clips.
+      ahead: a Beam run that prepares clips before this machine does: clips that it leaves in
+        `folder` are done, and clips that it skipped are tried again for the reason.
 
     Returns:
-      One outcome a clip, in order.
+      One outcome per clip, in order.
 
     Raises:
-      UserError: the tracker is not there, or no clip can be used.
+      UserError: the tracker is not installed, or no clip can be used.
     """
-    # What is missing is said here, once, and not by every process.
+    # A missing tracker is reported here once, instead of by every worker.
     logging.info(track.finder(settings.tracker).NOTE)
     work = functools.partial(_finish_one, settings=settings, folder=folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -142,11 +142,11 @@ def load(file: str) -> dict[str, object]:
 
 
 def report(outcomes: Sequence[Outcome], folder: pathlib.Path) -> None:
-    """Writes `report.json` and `contact_sheet.png`, and says in short what was skipped and why.
+    """Writes `report.json` and `contact_sheet.png`, and logs which clips were skipped and why.
 
     Args:
       outcomes: from `finish`.
-      folder: where to.
+      folder: the folder to write to.
     """
     kept = [each for each in outcomes if each.file]
     skipped = [each for each in outcomes if not each.file]
@@ -188,19 +188,19 @@ def _how(settings: Settings) -> dict[str, object]:
 
 
 def _key(clip: Clip, settings: Settings) -> str:
-    """Another file, another date or another setting makes another clip."""
+    """A hash of the clip's files, their dates and the settings."""
     states = [os.stat(file) for file in clip.files]
     states = [(state.st_size, state.st_mtime_ns) for state in states]
     return hashlib.sha256(repr((clip, settings, states)).encode()).hexdigest()
 
 
 def _png(image: np.ndarray) -> bytes:
-    # OpenCV's order of colours is the other way round; a mask has one.
+    # OpenCV takes BGR; a mask has one channel.
     return cv2.imencode(".png", image[..., ::-1])[1].tobytes()
 
 
 def _sheet(kept: Sequence[Outcome]) -> np.ndarray:
-    """One row an expression: the last frames of clips from all over the set."""
+    """One row per expression: the last frames of clips spread over the set."""
     rows = collections.defaultdict(list)
     for each in kept:
         rows[each.clip.expression].append(each.file)

@@ -1,8 +1,8 @@
-"""A prepared set that lies on the devices, so that none of them waits for the host.
+"""Keeps a prepared set in device memory, so that no device waits for the host.
 
-It is split over the devices as a batch is, not copied to each: all of their memory together holds
-the set, and a process reads only the clips of its own devices. A batch is gathered by clip numbers
-that every process knows; what crosses between devices is that one batch, less than a step's
+The set is sharded over the devices as a batch is, not replicated: it has to fit in their memory
+together, and a process reads only the clips of its own devices. A batch is gathered by clip numbers
+that every process knows; only this batch is sent between devices, fewer bytes than a step's
 gradients.
 """
 
@@ -29,10 +29,10 @@ def batches(
     """Loads a set, then gives endless batches of it.
 
     Args:
-      read: gives the arrays of a clip, by its number.
-      num_clips: how many there are.
-      numbers_of: gives the numbers of the clips of a step's global batch, row by row.
-      start_step: the step of the first batch given.
+      read: returns the arrays of a clip, by its number.
+      num_clips: number of clips.
+      numbers_of: returns the clip numbers of a step's global batch, in row order.
+      start_step: the step of the first batch.
       mesh: from `sharding.make_mesh`.
 
     Returns:
@@ -42,12 +42,12 @@ def batches(
       UserError: the set does not fit on the devices.
     """
     clips, gather = _load(read, num_clips, mesh), _make_gather(mesh)
-    # On the caller's own thread: each device must meet this and the training step in one order.
+    # On the caller's thread: every device must run this and the training step in the same order.
     return (gather(clips, np.int32(numbers_of(step))) for step in itertools.count(start_step))
 
 
 def _load(read, num_clips, mesh) -> dict[str, jax.Array]:
-    """Arrays `[N, ...]` split over the devices; the last clip fills up the last device's part."""
+    """Arrays `[N, ...]` sharded over the devices; the last part is padded with the last clip."""
     share = -(-num_clips // mesh.devices.size)
     _check_fit(share * sum(array.nbytes for array in read(0).values()), mesh)
     numbers = sharding.local_rows(share * mesh.devices.size, mesh)
@@ -70,11 +70,11 @@ def _make_gather(mesh: Mesh) -> Callable[..., dict[str, jax.Array]]:
 
 def _check_fit(num_bytes: int, mesh: Mesh) -> None:
     memory = mesh.local_devices[0].memory_stats()
-    if memory is None:  # a CPU's is the host's
+    if memory is None:  # a CPU has the host's memory
         return
     free = memory["bytes_limit"] - memory["bytes_in_use"]
     if num_bytes > free:
         raise UserError(
             f"the set takes {num_bytes / 2**30:.1f} GiB of each device, where {free / 2**30:.1f} "
-            "are free: leave it on the host with --config.data.on_device=False."
+            "are free: keep it on the host with --config.data.on_device=False."
         )

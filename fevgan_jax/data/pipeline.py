@@ -2,10 +2,12 @@
 
 import dataclasses
 import functools
+import hashlib
+import json
 import pathlib
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import grain
@@ -15,7 +17,7 @@ import tensorflow_datasets as tfds
 from grain.experimental import ThreadPrefetchIterDataset
 from jax.sharding import Mesh
 
-from fevgan_jax.data import on_device
+from fevgan_jax.data import cache, on_device
 from fevgan_jax.data.clips import TIMED
 from fevgan_jax.runtime import sharding
 from fevgan_jax.runtime.errors import UserError
@@ -78,7 +80,7 @@ class Source:
         missing = sorted(set(features) - set(there))
         if missing:
             raise UserError(
-                f"{self.builder_dir} has no {', '.join(missing)}, which this model is trained on: "
+                f"{self.builder_dir} has no {', '.join(missing)}, which is asked of it: "
                 f"it has {', '.join(there)}; choose another --config.data.dataset."
             )
 
@@ -105,12 +107,43 @@ class Source:
         features = self._builder.info.features
         return tuple(features["label"].names) if "label" in features else ()
 
+    @property
+    def version(self) -> str:
+        """The version of the prepared set."""
+        return pathlib.Path(self.builder_dir).name
+
     @functools.cached_property
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits that tell this set from others of its name and version.
+
+        A hash of its name, version, features, class names and the sizes of its splits. Pixels do
+        not count: the same clips decoded on another machine may differ by a rounding.
+        """
+        info = self._builder.info
+        described = {
+            "name": info.full_name,
+            "features": json.loads(pathlib.Path(self.builder_dir, "features.json").read_text()),
+            "class_names": self.class_names,
+            "splits": {name: split.num_examples for name, split in info.splits.items()},
+        }
+        text = json.dumps(described, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
     def names(self) -> tuple[tuple[str, str], ...]:
         """(subject, clip) of every clip, in the order of the split."""
+        return tuple((example["subject"], example["clip"]) for example in self._described)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The label of every clip `[N]` int32, in the order of the split."""
+        return np.array([example["label"] for example in self._described], np.int32)
+
+    @functools.cached_property
+    def _described(self) -> list[dict[str, Any]]:
         # Every record is read, but no picture is decoded.
-        examples = (self.read(index, TEXTS) for index in range(len(self)))
-        return tuple((example["subject"], example["clip"]) for example in examples)
+        features = tuple({*TEXTS, "label"} & set(self._builder.info.features))
+        return [self.read(index, features) for index in range(len(self))]
 
     @property
     def subjects(self) -> tuple[str, ...]:
@@ -133,7 +166,9 @@ def data_root(data_dir: str) -> pathlib.Path:
     return pathlib.Path(data_dir or tfds.core.constants.DATA_DIR).expanduser()
 
 
-def open_source(data_dir: str, dataset: str, split: str, frames: tuple[int, ...] = ()) -> Source:
+def open_source(
+    data_dir: str, dataset: str, split: str, frames: tuple[int, ...] = (), version: str = ""
+) -> Source:
     """Opens a prepared set from its files alone; the code that built it is not needed.
 
     Args:
@@ -141,31 +176,47 @@ def open_source(data_dir: str, dataset: str, split: str, frames: tuple[int, ...]
       dataset: the set's name and, where it has them, its variant: `synthetic_faces/demo`.
       split: a split of it.
       frames: indices of the frames to give of each clip; () gives all.
+      version: which version of the set; "" is the newest that is there.
 
     Raises:
-      UserError: the set is not there, is broken, or has no such split.
+      UserError: the set is not there, is broken, or has no such split or frames.
     """
     root = data_root(data_dir) / dataset
-    versions = [path for path in root.glob("*") if re.fullmatch(r"\d+\.\d+\.\d+", path.name)]
+    versions = {
+        path.name: path for path in root.glob("*") if re.fullmatch(r"\d+\.\d+\.\d+", path.name)
+    }
     if not versions:
         raise UserError(
             f"no prepared set in {root}: run `python -m fevgan_jax.prepare --dataset={dataset} "
             f"--data_dir={data_root(data_dir)}` first."
         )
-    newest = max(versions, key=lambda path: tuple(map(int, path.name.split("."))))
-    source = Source(str(newest), split, tuple(frames))
+    by_age = sorted(versions, key=lambda name: tuple(map(int, name.split("."))))
+    if version and version not in versions:
+        raise UserError(
+            f"version {version} of {dataset} is asked for, but {root} has {', '.join(by_age)}: "
+            "prepare that version there, or name the folder that has it with --data_dir."
+        )
+    folder = versions[version or by_age[-1]]
+    source = Source(str(folder), split, tuple(frames))
     try:
         splits = list(source._builder.info.splits)
         if split in splits:
             len(source)
     except Exception as error:
         raise UserError(
-            f"the prepared set in {newest} cannot be opened ({_first_line(error)}): delete that "
+            f"the prepared set in {folder} cannot be opened ({_first_line(error)}): delete that "
             f"folder and run `python -m fevgan_jax.prepare --dataset={dataset} "
             f"--data_dir={data_root(data_dir)}` again."
         ) from error
     if split not in splits:
-        raise UserError(f"{newest} has no split {split!r}: it has {', '.join(splits)}.")
+        raise UserError(f"{folder} has no split {split!r}: it has {', '.join(splits)}.")
+    features = source._builder.info.features
+    length = min((features[name].shape[0] or 0 for name in TIMED if name in features), default=0)
+    if any(not -length <= frame < length for frame in source.frames):
+        raise UserError(
+            f"config.data.frames is {source.frames}, and the clips in {folder} have {length} "
+            f"frames: give numbers from 0 to {length - 1}, or () for whole clips."
+        )
     return source
 
 
@@ -178,7 +229,7 @@ def batch_shapes(
     """What `train_batches` gives for these arguments, as shapes."""
     return {
         name: jax.ShapeDtypeStruct((batch_size, *array.shape), array.dtype)
-        for name, array in _read_row(source, features, 0, rows_by_clip).items()
+        for name, array in _joined(source.read(0, features), 0, rows_by_clip).items()
     }
 
 
@@ -193,7 +244,7 @@ def train_batches(
     rows_by_clip: Mapping[str, np.ndarray] | None = None,
     keep_on_device: bool = False,
     prefetch: int = 2,
-    cache_bytes: int = 2**31,
+    cache_gib: float = 2.0,
 ) -> Iterator[dict[str, jax.Array]]:
     """Endless shuffled batches, read ahead; the one of step s is a pure function of `seed` and s.
 
@@ -211,8 +262,7 @@ def train_batches(
       keep_on_device: load the whole set to the devices once, see `on_device`; the batches are the
         same, and the two arguments below are not used.
       prefetch: batches held ready, on the host and again on the devices.
-      cache_bytes: a set that is no larger once decoded stays in memory, so that each clip is
-        decoded once; the papers' sets fit. A larger one is decoded anew every time.
+      cache_gib: how much of the set each host keeps decoded, see `cache`.
 
     Yields:
       The features, and what `rows_by_clip` adds, as global arrays `[B, ...]` sharded along `data`.
@@ -220,27 +270,27 @@ def train_batches(
     rows = sharding.local_rows(batch_size, mesh)
     shuffled = grain.MapDataset.range(len(source)).seed(seed).shuffle().repeat()
 
-    def read(index: int) -> dict[str, np.ndarray]:
-        return _read_row(source, features, index, rows_by_clip)
+    def decode(index: int) -> dict[str, np.ndarray]:
+        return source.read(index, features)
 
     def number_of(step: int, row: int) -> int:
         return shuffled[step * batch_size + row]
 
     if keep_on_device:
         return on_device.batches(
-            read,
+            lambda index: _joined(decode(index), index, rows_by_clip),
             len(source),
             lambda step: [number_of(step, row) for row in range(batch_size)],
             start_step=start_step,
             mesh=mesh,
         )
 
-    if len(source) * sum(array.nbytes for array in read(0).values()) <= cache_bytes:
-        read = functools.cache(read)
+    decoded = cache.DecodedClips(decode, len(source), cache_gib * 2**30)
 
     def clip(position: int) -> dict[str, np.ndarray]:
         step, row = divmod(position, len(rows))
-        return read(number_of(step, rows[row]))
+        index = number_of(step, rows[row])
+        return _joined(decoded(index), index, rows_by_clip)
 
     # Batches are made before the data set becomes an iterator: each is then one element, and their
     # order does not depend on how many threads read.
@@ -257,7 +307,7 @@ def train_batches(
 
 
 class EvalBatch(NamedTuple):
-    """Some clips of a split, in its order.
+    """Some clips of a split.
 
     Attributes:
       batch: features as global arrays `[B, ...]`; rows past the end repeat the last clip.
@@ -271,46 +321,50 @@ class EvalBatch(NamedTuple):
 
 
 def eval_batches(
-    source: Source, features: tuple[str, ...], *, batch_size: int, mesh: Mesh
+    source: Source,
+    features: tuple[str, ...],
+    *,
+    batch_size: int,
+    mesh: Mesh,
+    chosen: Sequence[int] | None = None,
 ) -> Iterator[EvalBatch]:
-    """Gives every clip of a split once, in the split's order.
+    """Gives clips of a split once each, in the order they are named.
 
     Args:
       source: from `open_source`.
       features: those that a batch holds.
       batch_size: rows of the global batch; every batch has that many.
       mesh: from `sharding.make_mesh`.
+      chosen: numbers of the clips; None gives all of them in the split's order.
 
     Yields:
       One `EvalBatch` after another; `valid` and `names` cover the global batch in every process.
     """
     rows = sharding.local_rows(batch_size, mesh)
-    last = len(source) - 1
-    starts = range(0, len(source), batch_size)
+    chosen = range(len(source)) if chosen is None else chosen
+    last = len(chosen) - 1
+    starts = range(0, len(chosen), batch_size)
     positions = [start + row for start in starts for row in rows]
     batches = (
         grain.MapDataset.source(positions)
-        .map(lambda position: source.read(min(position, last), features))
+        .map(lambda position: source.read(int(chosen[min(position, last)]), features))
         .batch(len(rows))
         .to_iter_dataset(grain.ReadOptions(_READ_THREADS, _READ_THREADS))
     )
+    names = source.names
     for start, batch in zip(starts, batches, strict=True):
         positions = np.arange(start, start + batch_size)
         yield EvalBatch(
             sharding.to_global(batch, mesh),
             positions <= last,
-            tuple(source.names[position] for position in np.minimum(positions, last)),
+            tuple(names[chosen[position]] for position in np.minimum(positions, last)),
         )
 
 
-def _read_row(
-    source: Source,
-    features: tuple[str, ...],
-    index: int,
-    rows_by_clip: Mapping[str, np.ndarray] | None,
+def _joined(
+    clip: dict[str, np.ndarray], index: int, rows_by_clip: Mapping[str, np.ndarray] | None
 ) -> dict[str, np.ndarray]:
-    joined = {name: rows[index] for name, rows in (rows_by_clip or {}).items()}
-    return source.read(index, features) | joined
+    return clip | {name: rows[index] for name, rows in (rows_by_clip or {}).items()}
 
 
 def _first_line(error: Exception) -> str:

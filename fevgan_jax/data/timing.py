@@ -1,4 +1,4 @@
-"""From a clip of any length to neutral-to-apex in a fixed number of frames; pure functions."""
+"""Selects and resamples a clip's frames, from neutral to apex; pure functions."""
 
 from typing import Literal
 
@@ -7,12 +7,12 @@ import numpy as np
 By = Literal["arc_length", "time"]
 
 SMOOTHING = 2.0
-"""Frames: how much a track of landmarks is smoothed before its length is measured. Choice: a
-tracker's jitter of a pixel makes a resting face travel as far as a smile does."""
+"""Standard deviation, in frames, by which landmarks are smoothed before their path is measured.
+Choice: a tracker's jitter of one pixel gives a face at rest as long a path as a smile."""
 
 
 def first_half(count: int) -> int:
-    """How many frames lead from neutral to the apex in a clip that goes there and back.
+    """Number of frames from neutral to the apex in a clip that goes there and back.
 
     Source: the paper's preparation of MUG.
 
@@ -20,7 +20,7 @@ def first_half(count: int) -> int:
       count: frames of the clip, at least 1.
 
     Returns:
-      The middle frame belongs to the half; a clip of two frames or fewer is kept whole.
+      The half's frames, the middle one included; a clip of two frames or fewer is kept whole.
     """
     return max(min(count, 2), (count + 1) // 2)
 
@@ -30,21 +30,21 @@ def apex(landmarks: np.ndarray, smoothing: float = SMOOTHING) -> int:
 
     Args:
       landmarks: `[T, 68, 2]` in pixels, T at least 1.
-      smoothing: standard deviation in frames; 0 takes the landmarks as they are.
+      smoothing: standard deviation in frames; 0 does not smooth.
 
     Returns:
-      Its index; the first such frame where there are several.
+      Its index; the first such frame if there are several.
     """
     track = _smooth(landmarks, smoothing)
     return int(np.argmax(np.linalg.norm(track - track[0], axis=1)))
 
 
 def by_time(count: int, num_frames: int = 32) -> np.ndarray:
-    """Places at equal distances in time.
+    """Positions at equal distances in time.
 
     Args:
       count: frames of the clip, at least 1.
-      num_frames: how many places.
+      num_frames: number of positions.
 
     Returns:
       float64 `[num_frames]`, from 0 to `count - 1`.
@@ -55,17 +55,17 @@ def by_time(count: int, num_frames: int = 32) -> np.ndarray:
 def by_arc_length(
     landmarks: np.ndarray, num_frames: int = 32, smoothing: float = SMOOTHING
 ) -> np.ndarray:
-    """Places at equal distances along the way the landmarks go: no frame is spent on resting.
+    """Positions at equal distances along the landmarks' path, so that none falls on a pause.
 
     Source: the time normalisation in the published code of the paper's group.
 
     Args:
       landmarks: `[T, 68, 2]` in pixels, T at least 1.
-      num_frames: how many places.
-      smoothing: standard deviation in frames; 0 takes the landmarks as they are.
+      num_frames: number of positions.
+      smoothing: standard deviation in frames; 0 does not smooth.
 
     Returns:
-      float64 `[num_frames]`, from 0 to `T - 1`, never falling; equal in time where nothing moves.
+      float64 `[num_frames]`, from 0 to `T - 1`, not decreasing; `by_time` if nothing moves.
     """
     steps = np.linalg.norm(np.diff(_smooth(landmarks, smoothing), axis=0), axis=1)
     way = np.concatenate([[0], np.cumsum(steps)])
@@ -73,7 +73,7 @@ def by_arc_length(
     if way[-1] == 0:
         return by_time(len(landmarks), num_frames)
     places = np.interp(np.linspace(0, way[-1], num_frames), way, np.arange(len(landmarks)))
-    # Where the clip begins or ends at rest, several frames lie at the same point of the way.
+    # If the clip begins or ends at rest, several frames are at the same point of the path.
     places[0], places[-1] = 0, (last if num_frames > 1 else 0)
     return places
 
@@ -81,12 +81,12 @@ def by_arc_length(
 def places(
     count: int, landmarks: np.ndarray | None = None, num_frames: int = 32, by: By = "time"
 ) -> np.ndarray:
-    """Where a clip's frames are taken: `by_time` or `by_arc_length`.
+    """Positions at which a clip is sampled: `by_time` or `by_arc_length`.
 
     Args:
-      count: how many of the clip's frames are used, from its first.
+      count: number of the clip's frames to use, from the first.
       landmarks: `[T, 68, 2]` with T at least `count`, for `by="arc_length"`.
-      num_frames: how many places.
+      num_frames: number of positions.
       by: "time" or "arc_length".
 
     Returns:
@@ -103,11 +103,11 @@ def places(
 
 
 def sample(values: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Reads a sequence at places between its frames, by linear interpolation.
+    """Samples a sequence at positions between its frames, by linear interpolation.
 
     Args:
-      values: `[T, ...]`; whole numbers are rounded to whole numbers.
-      places: `[N]` in [0, T - 1]; a whole place gives that frame exactly.
+      values: `[T, ...]`; integers are rounded.
+      places: `[N]` in [0, T - 1]; an integer gives that frame exactly.
 
     Returns:
       `[N, ...]` of the same type.
@@ -127,12 +127,12 @@ def resample(
     num_frames: int = 32,
     by: By = "time",
 ) -> np.ndarray:
-    """Brings a clip to a number of frames, fewer or more; its first frame stays as it is.
+    """Resamples a clip to fewer or more frames; its first frame is unchanged.
 
     Args:
       frames: `[T, ...]`, from neutral to apex.
       landmarks: `[T, 68, 2]`, for `by="arc_length"`.
-      num_frames: how many frames to make.
+      num_frames: number of frames to make.
       by: "time" or "arc_length", see `places`.
 
     Returns:
@@ -145,7 +145,7 @@ def resample(
 
 
 def _smooth(landmarks: np.ndarray, deviation: float) -> np.ndarray:
-    """A Gaussian along time that keeps both ends and any steady motion: `[T, 2 * 68]`."""
+    """A Gaussian filter in time that keeps both ends and any steady motion: `[T, 2 * 68]`."""
     track = landmarks.reshape(len(landmarks), -1).astype(np.float64)
     if deviation == 0:
         return track

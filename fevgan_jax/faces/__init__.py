@@ -1,4 +1,4 @@
-"""Finds a face in a photo and crops it as the training clips are cropped."""
+"""Finds, tracks, aligns and crops faces in photos and clips."""
 
 from fevgan_jax.faces.photo import prepare_photo
 

@@ -4,11 +4,10 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-import imageio_ffmpeg
 import numpy as np
 
 from fevgan_jax.data import timing
-from fevgan_jax.faces import crop, photo, track
+from fevgan_jax.faces import crop, movie, photo, track
 from fevgan_jax.runtime.errors import UserError
 
 VIDEOS = (".mp4", ".avi", ".mov", ".webm")
@@ -17,8 +16,8 @@ PICTURES = (".jpg", ".jpeg", ".png")
 Until = Literal["half", "apex", "end"]
 
 _FINE = 3
-"""As few pixels of a frame as it is read may make one of the crop, along a side (choice: landmarks
-of whole pixels are a sixth of the crop's off then)."""
+"""Pixels of a reduced frame per pixel of the crop, along a side, at least (choice: the error of
+whole-pixel landmarks is then a sixth of a crop's pixel)."""
 
 
 def make(
@@ -29,21 +28,21 @@ def make(
     by: timing.By = "arc_length",
     until: Until = "end",
 ) -> dict[str, np.ndarray]:
-    """Prepares one clip; its one transform is that of its first frame.
+    """Prepares one clip; all frames take the alignment of the first one.
 
     Args:
       files: the frames in order, or one video file.
       finder: from `track.finder`.
       image_size: side S of the crops.
       num_frames: how many frames T to make.
-      by: what is equal between two frames, see `timing`.
-      until: which part is used, from the first frame to: the middle ("half"), the frame farthest
-        from it ("apex"), or the last one ("end").
+      by: whether frames are at equal distances in "time" or in "arc_length", see `timing`.
+      until: the last frame used: the middle one ("half"), the one farthest from the first
+        ("apex"), or the last one ("end").
 
     Returns:
-      `video` uint8 [T, S, S, 3], a face oval on black; `mask` uint8 [T, S, S, 1], the oval, smooth
-      at its edge; `landmarks` float32 [T, 68, 2] in the crop's pixels; `source_frames` float32
-      [T], where in the clip each frame was taken.
+      `video` uint8 [T, S, S, 3], a face oval on black; `mask` uint8 [T, S, S, 1], the oval with an
+      antialiased edge; `landmarks` float32 [T, 68, 2] in the crop's pixels; `source_frames`
+      float32 [T], each frame's position in the clip, in its frames.
 
     Raises:
       UserError: the clip cannot be used; the message says why.
@@ -87,7 +86,7 @@ def _is_video(files: Sequence[str]) -> bool:
 
 def _read(files: Sequence[str], finder: track.Finder, image_size: int) -> Iterator[np.ndarray]:
     if _is_video(files):
-        yield from _read_video(files[0])
+        yield from movie.read(files[0])[1]
         return
     reduction = _reduction(photo.read(files[0]), finder, image_size)
     for file in files:
@@ -95,20 +94,9 @@ def _read(files: Sequence[str], finder: track.Finder, image_size: int) -> Iterat
 
 
 def _reduction(frame: np.ndarray, finder: track.Finder, image_size: int) -> int:
-    """By how much frames may be reduced as they are read: whole ones take three times as long."""
+    """The factor by which frames can be reduced on reading: full size takes three times as long."""
     faces = finder.find(frame)
     if not faces:
         return 1
     shrink = crop.shrink(crop.align(faces[0], image_size))
     return max(by for by in (1, 2, 4, 8) if by == 1 or shrink / by >= _FINE)
-
-
-def _read_video(file: str) -> Iterator[np.ndarray]:
-    try:
-        frames = imageio_ffmpeg.read_frames(file)
-        width, height = next(frames)["size"]
-        for frame in frames:
-            yield np.frombuffer(frame, np.uint8).reshape(height, width, 3)
-    # ffmpeg's reader raises one or the other, by how much of the file is spoiled.
-    except (OSError, RuntimeError, StopIteration) as error:
-        raise UserError(f"{file} cannot be read as a video; save it anew as MP4") from error

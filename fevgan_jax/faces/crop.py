@@ -1,6 +1,6 @@
-"""From a picture with landmarks to the crop that the models know: an aligned face oval on black.
+"""From a picture with landmarks to the crop that the models take: an aligned face oval on black.
 
-Pixels are counted as in the data sets' landmarks: the centre of the first one is (0.5, 0.5).
+Pixel coordinates are those of the data sets' landmarks: the first pixel's centre is (0.5, 0.5).
 """
 
 import math
@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
-# Where synthetic_faces has a neutral face, in shares of the crop's side (means over 200 subjects).
-# The chin leaves room below for a dropped jaw.
+# Position of a neutral face in synthetic_faces, as shares of the crop's side (means over 200
+# subjects). The space below the chin is for a dropped jaw.
 LAYOUT = {
     "right eye": (0.339, 0.325),
     "left eye": (0.661, 0.325),
@@ -23,17 +23,17 @@ _LANDMARKS = {
     "mouth": range(48, 60),
     "chin": range(8, 9),
 }
-# The oval ends this far above the brows, in heights from nose base to brows: on 30 portraits that
-# is, on average, where the ovals of synthetic_faces end.
+# The oval's top above the brows, as a share of the height from nose base to brows: on 30 portraits
+# it is, on average, at the height of synthetic_faces' ovals.
 _FOREHEAD = 0.6
 _SUPERSAMPLE = 16
 
 
 def align(landmarks: np.ndarray, size: int) -> np.ndarray:
-    """The similarity transform that brings a neutral face nearest to `LAYOUT` (least squares).
+    """The similarity transform that fits a neutral face to `LAYOUT` (least squares).
 
-    One transform serves a whole clip, from its first frame: one a frame would make the crop jitter
-    and eat the motion.
+    The first frame's transform is used for the whole clip: one transform per frame would make the
+    crop jitter and remove head motion.
 
     Args:
       landmarks: `[68, 2]` in pixels.
@@ -44,7 +44,7 @@ def align(landmarks: np.ndarray, size: int) -> np.ndarray:
     """
     source = np.array([landmarks[list(_LANDMARKS[name])].mean(0) for name in LAYOUT], np.float64)
     target = np.array(list(LAYOUT.values())) * size
-    # As complex numbers a similarity is z -> a z + b, and its least squares fit one division.
+    # In complex numbers a similarity is z -> a z + b, and its least-squares fit is one division.
     source_z, target_z = source @ (1, 1j), target @ (1, 1j)
     centred = source_z - source_z.mean()
     a = np.vdot(centred, target_z) / np.vdot(centred, centred)
@@ -58,12 +58,12 @@ def move(points: np.ndarray, transform: np.ndarray) -> np.ndarray:
 
 
 def shrink(transform: np.ndarray) -> float:
-    """How many of the picture's pixels, along a side, make one of the crop's."""
+    """The picture's pixels, along a side, per pixel of the crop."""
     return 1 / math.sqrt(np.linalg.det(transform[:, :2]))
 
 
 def warp(image: np.ndarray, transform: np.ndarray, size: int) -> np.ndarray:
-    """Resamples a picture without aliasing; what lies outside of it is black.
+    """Resamples a picture without aliasing; pixels outside of it are black.
 
     Args:
       image: uint8 `[H, W, 3]`.
@@ -73,11 +73,11 @@ def warp(image: np.ndarray, transform: np.ndarray, size: int) -> np.ndarray:
     Returns:
       uint8 `[size, size, 3]`.
     """
-    # Sampling at about the picture's own scale, then means of whole blocks, which make a finer
-    # interpolation of no use.
+    # Sampled at about the picture's own scale, then averaged over whole blocks; a better
+    # interpolation would make no difference after the averaging.
     factor = max(1, math.ceil(shrink(transform)))
     large = transform * factor
-    # OpenCV puts whole numbers at the centres of pixels.
+    # OpenCV has whole numbers at the centres of pixels.
     large[:, 2] += large[:, :2].sum(1) / 2 - 0.5
     side = (size * factor, size * factor)
     kind = cv2.INTER_CUBIC if factor == 1 else cv2.INTER_LINEAR
@@ -104,7 +104,7 @@ def oval(landmarks: np.ndarray) -> np.ndarray:
 
 
 def coverage(polygon: np.ndarray, size: int) -> np.ndarray:
-    """How much of each pixel of a crop lies inside a polygon.
+    """The share of each pixel of a crop that is inside a polygon.
 
     Args:
       polygon: `[N, 2]` in the crop's pixels.
@@ -114,7 +114,7 @@ def coverage(polygon: np.ndarray, size: int) -> np.ndarray:
       float32 `[size, size, 1]` in [0, 1].
     """
     large = Image.new("L", (size * _SUPERSAMPLE, size * _SUPERSAMPLE))
-    # Pillow puts whole numbers at the centres of pixels.
+    # Pillow has whole numbers at the centres of pixels.
     corners = polygon * _SUPERSAMPLE - 0.5
     ImageDraw.Draw(large).polygon([tuple(corner) for corner in corners], fill=255)
     return np.asarray(large.reduce(_SUPERSAMPLE), np.float32)[..., None] / 255

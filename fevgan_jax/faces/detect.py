@@ -1,4 +1,4 @@
-"""Finds faces and their 68 landmarks with dlib, which the extra `[faces]` brings."""
+"""Finds faces and their 68 landmarks with dlib, which the extra `[faces]` installs."""
 
 import functools
 
@@ -7,8 +7,8 @@ import numpy as np
 
 from fevgan_jax.runtime.errors import UserError
 
-# Choice: on 30 portraits and skimage's pictures without people, faces scored 1.2 and more, what is
-# no face 0.12 and less.
+# Choice: on 30 portraits and skimage's pictures without people, faces scored 1.2 and more, other
+# detections 0.12 and less.
 _SURE = 0.5
 # The side of dlib's detection window: no smaller face is found.
 _SMALLEST = 80
@@ -32,38 +32,52 @@ def landmarks(image: np.ndarray) -> list[np.ndarray]:
     """Finds every upright face of a picture.
 
     Args:
-      image: uint8 `[H, W, 3]`. Faces of 80 pixels and more are found; where there is none, it
-        looks again for faces of 40.
+      image: uint8 `[H, W, 3]`. Faces of 80 pixels and more are found; if there is none, faces of
+        40 pixels and more are searched for.
 
     Returns:
       One float32 `[68, 2]` per face, (column, row) in pixels in iBUG order; the centre of the
-      first pixel is (0.5, 0.5). The surest face comes first.
+      first pixel is (0.5, 0.5). The face of the highest score comes first.
 
     Raises:
       UserError: dlib or its models are not installed.
     """
+    return [face for _, face in scored(image)]
+
+
+def scored(image: np.ndarray, enlarge: bool = True) -> list[tuple[float, np.ndarray]]:
+    """Finds faces as `landmarks` does, with dlib's scores.
+
+    Args:
+      image: uint8 `[H, W, 3]`.
+      enlarge: search for faces of 40 pixels if there is none of 80.
+
+    Returns:
+      (score, landmarks) of each, the highest score first; all scores are above 0.5.
+    """
     detector, _ = _dlib()
+    image = np.ascontiguousarray(image)  # forced: dlib misreads a view of a larger picture
     boxes, scores, _ = detector.run(image, 0, _SURE)
-    if not boxes:
+    if not boxes and enlarge:
         boxes, scores, _ = detector.run(image, 1, _SURE)
-    return _shapes(image, boxes, scores)
+    return list(zip(sorted(scores, reverse=True), _shapes(image, boxes, scores), strict=True))
 
 
 class Finder:
-    """dlib as a backend of `track`: finds on a reduced picture, and measures on the whole one."""
+    """dlib as a backend of `track`: detects on a reduced picture, measures at full size."""
 
     NOTE = "landmarks are found with dlib, whose 68-point file is for non-commercial use only"
-    WINDOW = 400  # choice: its whole-pixel landmarks are 0.1 px of a 64 px crop then
+    WINDOW = 400  # choice: the error of whole-pixel landmarks is then 0.1 px of a 64 px crop
 
     def __init__(self):
         self._detector, _ = _dlib()
 
     def find(self, picture: np.ndarray) -> list[np.ndarray]:
-        """Finds faces of a sixth of the picture's longer side and more, else smaller ones too."""
+        """Finds faces of a sixth of the picture's longer side and more; if none, smaller ones."""
         return self._find(picture, 1 / 6, _SURE) or self._find(picture, 1 / 16, _SURE)
 
     def find_close(self, window: np.ndarray) -> list[np.ndarray]:
-        """Finds faces of a third of the window; that one is there needs less proof."""
+        """Finds faces of a third of the window, at a lower threshold than `find`."""
         return self._find(window, 1 / 3, 0.0)
 
     def _find(self, picture, share, sure):
@@ -86,7 +100,7 @@ class Finder:
 
 
 def _shapes(image, boxes, scores):
-    """The landmarks in each box, the surest first."""
+    """The landmarks in each box, the highest score first."""
     _, predictor = _dlib()
     shapes = [predictor(image, boxes[i]) for i in np.argsort(scores)[::-1]]
     return [

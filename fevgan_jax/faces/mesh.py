@@ -1,7 +1,7 @@
-"""Finds faces and their 68 landmarks with MediaPipe, which the extra `[mediapipe]` brings.
+"""Finds faces and their 68 landmarks with MediaPipe, which the extra `[mediapipe]` installs.
 
-Its face landmarker measures 478 points; its own contours (`FaceLandmarksConnections` in its
-package) hold the eyes, brows, lips and the face's outline that the 68 of iBUG stand on.
+Its face landmarker measures 478 points; its contours (`FaceLandmarksConnections` in its package)
+include the eyes, brows, lips and face outline on which iBUG's 68 landmarks are.
 """
 
 import contextlib
@@ -10,6 +10,7 @@ import importlib.util
 import io
 import itertools
 import multiprocessing.util
+import os
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from fevgan_jax.recognizers import weights_folder
 from fevgan_jax.runtime.errors import UserError
 
 MODEL = "face_landmarker.task"
-"""What the weights folder has to hold; Apache-2.0."""
+"""The model file in the weights folder; Apache-2.0."""
 _SHA256 = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"
 _EXPRESSIONS = "face_blendshapes.tflite"
 _SOURCE = (
@@ -28,10 +29,10 @@ _SOURCE = (
     + MODEL
 )
 
-# In iBUG's order, and its sides: right is the person's. Of the points on MediaPipe's contours (on
-# the nose, of all) those nearest to dlib's in the mean over 60 photographs, but mirrored pairs and
-# the corners of eyes and inner lips as such. In crops of 64 px the two then differ by 1.6 px on the
-# jaw, 1.3 on the brows, 0.6 on nose and lips and 0.5 on the eyes.
+# In iBUG's order; right is the person's right. Each is the point of MediaPipe's contours (of the
+# whole mesh for the nose) nearest to dlib's landmark in the mean over 60 photographs, restricted to
+# mirrored pairs; corners of eyes and inner lips are MediaPipe's corners. In crops of 64 px the two
+# differ by 1.6 px on the jaw, 1.3 on the brows, 0.6 on nose and lips and 0.5 on the eyes.
 IBUG = (
     *(127, 234, 93, 132, 172, 136, 149, 176, 152, 400, 378, 365, 397, 361, 323, 454, 356),  # jaw
     *(70, 63, 105, 66, 107, 336, 296, 334, 293, 300),  # brows
@@ -40,55 +41,52 @@ IBUG = (
     *(61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181),  # outer lips
     *(78, 82, 13, 312, 308, 317, 14, 87),  # inner lips
 )
-"""The point of the mesh that stands for each of the 68 landmarks."""
+"""The mesh point used for each of the 68 landmarks."""
 
 _MOST = 4
-"""Faces that are told apart; a clip may have one."""
+"""Faces detected at most; a clip may show one."""
 
 _APART = 10**9
-"""Milliseconds from one window to the next, to MediaPipe: in eleven days its filter, which would
-draw an expression out, lets go of what it saw before."""
+"""Milliseconds between windows as told to MediaPipe: after eleven days its smoothing filter, which
+would delay an expression, keeps nothing of the window before."""
 _LOOKS = 3
-"""Looks at a clip's first window. Each looks where the last one found the face; the next would move
-no landmark by more than 0.05 px of a 64 px crop."""
+"""Passes over a clip's first window. Each starts where the last one found the face; a further pass
+would move no landmark by more than 0.05 px of a 64 px crop."""
 
 _OFF = 0.25
-"""Farther from the window's centre, in shares of its side, the face that is followed is another."""
+"""Distance from the window's centre, as a share of its side, beyond which a followed face is taken
+for another person's."""
 
 
 class Finder:
     """MediaPipe as a backend of `track`.
 
     Raises:
-      UserError: the package or its model file is missing, or the file is another.
+      UserError: the package or its model file is missing, or the file is not the expected one.
     """
 
     NOTE = "landmarks are found with MediaPipe"
-    WINDOW = None  # it reduces what it is given by itself
+    WINDOW = None  # MediaPipe reduces its input itself
 
     def __init__(self):
-        if importlib.util.find_spec("mediapipe") is None:
-            raise UserError(
-                "the tracker mediapipe needs the package mediapipe, which is not installed: "
-                'run `pip install "fevgan_jax[mediapipe]"`.'
-            )
+        _check_package("the tracker mediapipe")
         self._model = _for_landmarks_alone(model_file())
         self._is_new = True
 
     def find(self, picture: np.ndarray) -> list[np.ndarray]:
         """Finds up to four faces, of a ninth of the picture's longer side and more.
 
-        It begins a clip: the face that `find_close` followed is forgotten.
+        It starts a clip: the face that `find_close` followed is dropped.
         """
         if not self._is_new:
             self._forget()
         return _to_ibug(self._far(picture), picture)
 
     def find_close(self, window: np.ndarray) -> list[np.ndarray]:
-        """Finds the face that fills half of a window; that one is there needs less proof.
+        """Finds the face that fills half of a window, at a lower threshold than `find`.
 
-        It is looked for where it was in the last window, which spares its search. If it is not
-        there, up to four faces are found wherever they are.
+        It is followed from the last window, without a detection. If it is lost, up to four faces
+        are detected anywhere in the window.
         """
         for _ in range(_LOOKS if self._is_new else 1):
             found = self._close(window)
@@ -104,35 +102,51 @@ class Finder:
 
     @functools.cached_property
     def _far(self) -> Callable[[np.ndarray], np.ndarray]:
-        return _open(self._model, "IMAGE", num_faces=_MOST, sure=0.5)
+        return _open(self._model, "IMAGE", num_faces=_MOST, confidence=0.5)
 
     @functools.cached_property
     def _close(self) -> Callable[[np.ndarray], np.ndarray]:
-        return _open(self._model, "VIDEO", num_faces=1, sure=0.2)
+        return _open(self._model, "VIDEO", num_faces=1, confidence=0.2)
+
+
+def unit_scores(path: str | None = None) -> Callable[[np.ndarray], dict[str, float] | None]:
+    """Opens the landmarker for face units in the frames of one clip, in their order.
+
+    Args:
+      path: the model file; None for the one in the weights folder.
+
+    Returns:
+      A function of uint8 `[H, W, 3]` that gives ARKit's units by name, in [0, 1], of the largest
+      face; None where there is no face.
+
+    Raises:
+      UserError: the package or the model file is missing.
+    """
+    _check_package("reading face units")
+    if path and not os.path.isfile(path):
+        raise UserError(f"{path}: there is no such model file; check --landmarker.")
+    with open(path or model_file(), "rb") as file:
+        model = file.read()
+    landmarker, times = _landmarker(model, "VIDEO", 1, 0.5, units=True), itertools.count(0, 40)
+
+    def measure(picture):
+        result = landmarker.detect_for_video(_to_mediapipe(picture), next(times))
+        if not result.face_blendshapes:
+            return None
+        return {each.category_name: each.score for each in result.face_blendshapes[0]}
+
+    return measure
 
 
 def _open(
-    model: bytes, mode: str, num_faces: int, sure: float
+    model: bytes, mode: str, num_faces: int, confidence: float
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """A landmarker: of uint8 `[H, W, 3]` it gives `[N, 478, 2]`, in shares of the sides."""
-    with _without_tensorflow():
-        import mediapipe
-        from mediapipe.tasks.python import BaseOptions, vision
-    options = vision.FaceLandmarkerOptions(
-        BaseOptions(model_asset_buffer=model),
-        running_mode=vision.RunningMode[mode],
-        num_faces=num_faces,
-        min_face_detection_confidence=sure,
-        min_face_presence_confidence=sure,
-        min_tracking_confidence=sure,
-    )
-    landmarker = vision.FaceLandmarker.create_from_options(options)
-    # Left to the end of the interpreter, it would ask threads that are gone.
-    multiprocessing.util.Finalize(landmarker, landmarker.close, exitpriority=0)
+    """A landmarker: uint8 `[H, W, 3]` to `[N, 478, 2]`, as shares of the sides."""
+    landmarker = _landmarker(model, mode, num_faces, confidence)
     times = itertools.count(_APART, _APART)
 
     def measure(picture):
-        image = mediapipe.Image(mediapipe.ImageFormat.SRGB, np.ascontiguousarray(picture))
+        image = _to_mediapipe(picture)
         if mode == "VIDEO":
             result = landmarker.detect_for_video(image, next(times))
         else:
@@ -142,9 +156,41 @@ def _open(
     return measure
 
 
+def _landmarker(model: bytes, mode: str, num_faces: int, confidence: float, units: bool = False):
+    with _without_tensorflow():
+        from mediapipe.tasks.python import BaseOptions, vision
+    options = vision.FaceLandmarkerOptions(
+        BaseOptions(model_asset_buffer=model),
+        running_mode=vision.RunningMode[mode],
+        num_faces=num_faces,
+        min_face_detection_confidence=confidence,
+        min_face_presence_confidence=confidence,
+        min_tracking_confidence=confidence,
+        output_face_blendshapes=units,
+    )
+    landmarker = vision.FaceLandmarker.create_from_options(options)
+    # Closed at interpreter exit, it would use threads that have ended.
+    multiprocessing.util.Finalize(landmarker, landmarker.close, exitpriority=0)
+    return landmarker
+
+
+def _to_mediapipe(picture: np.ndarray):
+    with _without_tensorflow():
+        import mediapipe
+    return mediapipe.Image(mediapipe.ImageFormat.SRGB, np.ascontiguousarray(picture))
+
+
+def _check_package(what: str) -> None:
+    if importlib.util.find_spec("mediapipe") is None:
+        raise UserError(
+            f"{what} needs the package mediapipe, which is not installed: "
+            'run `pip install "fevgan_jax[mediapipe]"`.'
+        )
+
+
 @contextlib.contextmanager
 def _without_tensorflow() -> Iterator[None]:
-    """Keeps MediaPipe from importing TensorFlow, for a decorator of its documentation."""
+    """Keeps MediaPipe from importing TensorFlow, which only its documentation decorator uses."""
     there = "tensorflow" in sys.modules
     sys.modules.setdefault("tensorflow", None)
     try:
@@ -155,10 +201,10 @@ def _without_tensorflow() -> Iterator[None]:
 
 
 def model_file() -> str:
-    """The model in the weights folder, checked.
+    """Path of the model in the weights folder, its hash checked.
 
     Raises:
-      UserError: it is not there, or another file.
+      UserError: it is missing or not the expected file.
     """
     path = weights_folder.locate() / MODEL
     get_it = f"get it with `curl --create-dirs -o {path} {_SOURCE}`"
@@ -170,7 +216,7 @@ def model_file() -> str:
 
 
 def _for_landmarks_alone(path: str) -> bytes:
-    """The model without its net of expressions, which would run unasked: a seventh of the time."""
+    """The model without its blendshape net, which would always run: a seventh of the time."""
     content = io.BytesIO()
     with zipfile.ZipFile(path) as whole, zipfile.ZipFile(content, "w") as part:
         for name in whole.namelist():

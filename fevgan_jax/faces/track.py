@@ -1,7 +1,7 @@
 """Follows the one face of a clip: 68 landmarks a frame, from dlib or MediaPipe.
 
-A backend is a module with a class `Finder`; this file decides where to look, and what a lost face
-means.
+A backend is a module with a class `Finder`; this file chooses the window to search and bridges
+frames in which the face is lost.
 """
 
 import importlib
@@ -19,32 +19,32 @@ TRACKERS = {
 }
 """Backends by name."""
 MAX_LOST = 5
-"""Frames in a row without a face that are bridged; choice: a blink of the tracker, a fifth of a
-second, in which an expression goes on steadily."""
+"""Consecutive frames without a face that are interpolated; choice: a short failure of the tracker,
+a fifth of a second, in which an expression changes steadily."""
 
 _ROOM = 2.2
-"""Side of the window in widths of the face's landmarks: room to move, and for the whole head."""
+"""Side of the window in widths of the face's landmarks: the whole head, with room to move."""
 
 
 class Finder(Protocol):
-    """What a backend offers: faces as float32 `[68, 2]`, (column, row) in the picture's pixels.
+    """A backend's interface: faces as float32 `[68, 2]`, (column, row) in the picture's pixels.
 
     Attributes:
-      NOTE: what its user has to know.
-      WINDOW: side in pixels that a window is brought to; None leaves it as it is in the picture.
+      NOTE: a note for the user, logged before clips are prepared.
+      WINDOW: side in pixels to which a window is resized; None keeps the picture's scale.
     """
 
     NOTE: str
     WINDOW: int | None
 
     def find(self, picture: np.ndarray) -> list[np.ndarray]:
-        """Returns every face of uint8 `[H, W, 3]`, wherever and however large it is.
+        """Returns every face of uint8 `[H, W, 3]`, of any place and size.
 
-        It begins a clip: what a backend keeps of the windows before, it has to forget.
+        It starts a clip: a backend drops what it kept of earlier windows.
         """
 
     def find_close(self, window: np.ndarray) -> list[np.ndarray]:
-        """Returns the faces of uint8 `[S, S, 3]` of which one is known to fill about a half.
+        """Returns the faces of uint8 `[S, S, 3]`; one is known to fill about half of it.
 
         Windows come in the order of the clip's frames.
         """
@@ -58,13 +58,13 @@ def finder(name: str) -> Finder:
     """Loads the backend of this name in `TRACKERS`.
 
     Raises:
-      UserError: a part of it is not installed.
+      UserError: a package or file that it needs is missing.
     """
     return importlib.import_module(TRACKERS[name]).Finder()
 
 
 class Track:
-    """The face that a clip's first frame shows, through frames given one by one.
+    """Follows the face of a clip's first frame through frames given one by one.
 
     Attributes:
       finder: the backend.
@@ -99,7 +99,8 @@ class Track:
 
         Returns:
           float32 `[T, 68, 2]`, (column, row) in pixels, the centre of the first pixel at
-          (0.5, 0.5). A frame without a face lies between its neighbours, or is like the last one.
+          (0.5, 0.5). A frame without a face is interpolated between its neighbours; at the end of a
+          clip it repeats the last face.
         """
         known = [i for i, face in enumerate(self._faces) if face is not None]
         places = np.interp(np.arange(len(self._faces)), known, np.arange(len(known)))
@@ -107,7 +108,7 @@ class Track:
 
 
 def _first(finder: Finder, frame: np.ndarray) -> np.ndarray:
-    """The one face of a whole frame, as the later frames will see it."""
+    """The one face of a whole frame, measured in a window as in the later frames."""
     faces = finder.find(frame)
     if not faces:
         raise LostError("no face was found in its first frame")
@@ -118,7 +119,7 @@ def _first(finder: Finder, frame: np.ndarray) -> np.ndarray:
 
 
 def _next(finder: Finder, frame: np.ndarray, last: np.ndarray) -> np.ndarray | None:
-    """The face nearest to where it was last, looked for around there alone."""
+    """The face nearest to its last position, searched for in a window around it."""
     centre, width = last.mean(0), np.ptp(last[:, 0])
     side = max(round(float(width) * _ROOM), 2)
     corner = np.round(centre - side / 2).astype(int)
@@ -135,7 +136,7 @@ def _next(finder: Finder, frame: np.ndarray, last: np.ndarray) -> np.ndarray | N
 
 
 def _cut(frame: np.ndarray, corner: np.ndarray, side: int) -> np.ndarray:
-    """A square `[side, side, 3]` of a frame; what lies outside of it is black."""
+    """A square `[side, side, 3]` of a frame; pixels outside the frame are black."""
     low = np.maximum(corner, 0)
     high = np.clip(corner + side, low, frame.shape[1::-1])
     inside = frame[low[1] : high[1], low[0] : high[0]]

@@ -1,4 +1,4 @@
-"""Does the person stay the same person: distances between identity embeddings.
+"""Measures whether a video keeps the person's identity, by distances between embeddings.
 
 Pure functions that can be jitted, on embeddings from a recogniser that the loss did not optimise.
 """
@@ -14,12 +14,12 @@ def _distance(first: jax.Array, second: jax.Array, squared: bool) -> jax.Array:
 
 
 def acd(embeddings: jax.Array, pairs: str = "consecutive", squared: bool = False) -> jax.Array:
-    """Average content distance: how much the identity drifts within a clip.
+    """Average content distance: the drift of the identity within a clip.
 
     Args:
-      embeddings: `[B, T, D]`, one embedding a frame, T at least 2.
+      embeddings: `[B, T, D]`, one embedding per frame, T at least 2.
       pairs: "consecutive" frames (the paper's words) or "all" pairs of frames (MoCoGAN's).
-      squared: Squared L2 distance in place of L2 (choice: L2 is the headline; the literature has
+      squared: Squared L2 distance instead of L2 (choice: L2 is the headline; the literature has
         both).
 
     Returns:
@@ -40,12 +40,12 @@ def acd(embeddings: jax.Array, pairs: str = "consecutive", squared: bool = False
 
 
 def acd_i(embeddings: jax.Array, image_embedding: jax.Array, squared: bool = False) -> jax.Array:
-    """ACD-I: how far the clip's identity lies from the input image's.
+    """ACD-I: the distance of the clip's identity from the input image's.
 
     Args:
-      embeddings: `[B, T, D]`, one embedding a frame.
+      embeddings: `[B, T, D]`, one embedding per frame.
       image_embedding: `[B, D]`, the neutral input's.
-      squared: Squared L2 distance in place of L2.
+      squared: Squared L2 distance instead of L2.
 
     Returns:
       `[B]`, 0 or more: the mean distance over the frames.
@@ -54,19 +54,19 @@ def acd_i(embeddings: jax.Array, image_embedding: jax.Array, squared: bool = Fal
 
 
 def retrieval(query: jax.Array, gallery: jax.Array, truth: jax.Array) -> jax.Array:
-    """Share of generated people who are recognised among all the people of a gallery.
+    """Share of generated faces that are recognised among all the people of a gallery.
 
-    A distance alone cannot say whether 0.3 is near; this counts who is nearest.
+    A distance alone does not tell whether 0.3 is close; this counts nearest neighbours.
 
     Args:
-      query: `[N, D]`, say the embedding of each clip's last frame.
-      gallery: `[M, D]`, one embedding a person.
+      query: `[N, D]`, such as the embedding of each clip's last frame.
+      gallery: `[M, D]`, one embedding per person.
       truth: `[N]` int, the gallery row of each query's person.
 
     Returns:
       A scalar in [0, 1]; chance is 1 / M.
     """
-    # |q - g|^2 without |q|^2, which moves no minimum: [N, M] in place of [N, M, D].
+    # |q - g|^2 without |q|^2, which changes no minimum: [N, M] instead of [N, M, D].
     product = jnp.matmul(query, gallery.T, precision="highest")
     nearest = jnp.argmin(jnp.square(gallery).sum(-1) - 2 * product, axis=-1)
     return (nearest == truth).mean()

@@ -1,7 +1,7 @@
-"""How near a generated video is to the real one, picture by picture.
+"""Similarity of a generated video to the real one, picture by picture.
 
 Pure functions that can be jitted. Pictures are `[..., H, W, C]` in [0, 1]. A mask is
-`[..., H, W, 1]` and weighs the same pictures' pixels: bool, {0, 1} and {0, 255} mean the same.
+`[..., H, W, 1]` and weights the pixels: bool, {0, 1} and {0, 255} mean the same.
 """
 
 import functools
@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-# The window of Wang et al. 2004, which the paper's SSIM means: 11 taps, sigma 1.5, range 1.
+# The window of Wang et al. 2004, taken for the paper's SSIM: 11 taps, sigma 1.5, range 1.
 _RADIUS = 5
 _SIGMA = 1.5
 _C1 = 0.01**2
@@ -42,7 +42,8 @@ def psnr(real: jax.Array, fake: jax.Array, mask: jax.Array | None = None) -> jax
 def psnr_pooled(real: jax.Array, fake: jax.Array, mask: jax.Array | None = None) -> jax.Array:
     """PSNR of one error pooled over everything given, in dB (ImaGINator's variant).
 
-    Never above the mean of `psnr`, since the logarithm is concave: never mix the two in a table.
+    At most the mean of `psnr`, because the negative logarithm is convex; the two variants must
+    not be mixed in a table.
 
     Args:
       real: `[..., H, W, C]` in [0, 1].
@@ -57,7 +58,7 @@ def psnr_pooled(real: jax.Array, fake: jax.Array, mask: jax.Array | None = None)
 
 @functools.lru_cache
 def _window(length: int) -> np.ndarray:
-    """The Gaussian window as a banded matrix `[length - 10, length]`: one row per place it fits."""
+    """The Gaussian window as a banded matrix `[length - 10, length]`: one row per position."""
     if length <= 2 * _RADIUS:
         raise ValueError(f"SSIM needs pictures of 11x11 pixels or more, got a side of {length}.")
     taps = np.exp(-0.5 * (np.arange(-_RADIUS, _RADIUS + 1) / _SIGMA) ** 2)
@@ -69,8 +70,8 @@ def _window(length: int) -> np.ndarray:
 
 
 def _blur(image: jax.Array) -> jax.Array:
-    # Two matrix products: as two 11-tap convolutions it took XLA 15 times as long on a CPU.
-    # Full precision, for variances come out of it as small differences of large numbers.
+    # Two matrix products: two 11-tap convolutions took XLA 15 times as long on a CPU.
+    # Full precision, because variances are small differences of large numbers.
     height, width = image.shape[-3:-1]
     return jnp.einsum(
         "ih,...hwc,jw->...ijc", _window(height), image, _window(width), precision="highest"
@@ -78,9 +79,9 @@ def _blur(image: jax.Array) -> jax.Array:
 
 
 def ssim(real: jax.Array, fake: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-    """Structural similarity of each picture, mean over places and channels.
+    """Structural similarity of each picture, mean over positions and channels.
 
-    11x11 Gaussian window, sigma 1.5, K 0.01 and 0.03, range 1, over the places where the whole
+    11x11 Gaussian window, sigma 1.5, K 0.01 and 0.03, range 1, over the positions where the whole
     window fits: scikit-image's `gaussian_weights=True, use_sample_covariance=False`.
 
     Args:
@@ -108,15 +109,36 @@ def ssim(real: jax.Array, fake: jax.Array, mask: jax.Array | None = None) -> jax
     return (weight * similarity.mean(-1)).sum((-2, -1)) / weight.sum((-2, -1))
 
 
-def motion(real: jax.Array, fake: jax.Array) -> jax.Array:
-    """Share of the real clip's motion that the generated clip makes.
+def jitter(real: jax.Array, fake: jax.Array) -> jax.Array:
+    """How unsteady the generated clip is in time, as a multiple of the real one.
 
-    `1 - sum((fake - fake_0) - (real - real_0))^2 / sum(real - real_0)^2` over a clip's pixels and
-    frames. PSNR and SSIM flatter a still picture; this does not (choice: no such column in the
-    paper).
+    The ratio of the mean squared second differences in time, which a steady motion does not have
+    (choice: no such column in the paper).
 
     Args:
       real: `[B, T, H, W, C]` in [0, 1] (any one scale will do).
+      fake: the same shape and scale.
+
+    Returns:
+      `[B]`, 0 or more: 1 for the real clip, 0 for a still picture, above 1 for one that flickers;
+      NaN where the real clip has no second difference, as with fewer than three frames.
+    """
+    energy_real, energy_fake = (
+        jnp.square(video[:, 2:] - 2 * video[:, 1:-1] + video[:, :-2]).sum((1, 2, 3, 4))
+        for video in (real, fake)
+    )
+    ratio = energy_fake / jnp.where(energy_real > 0, energy_real, 1)
+    return jnp.where(energy_real > 0, ratio, jnp.nan)
+
+
+def motion(real: jax.Array, fake: jax.Array) -> jax.Array:
+    """Share of the real clip's motion that the generated clip reproduces.
+
+    `1 - sum((fake - fake_0) - (real - real_0))^2 / sum(real - real_0)^2` over a clip's pixels and
+    frames. PSNR and SSIM are high for a still picture; this is 0 (choice: not in the paper).
+
+    Args:
+      real: `[B, T, H, W, C]` in [0, 1] (or any other scale that both share).
       fake: the same shape and scale.
 
     Returns:

@@ -1,1 +1,1 @@
-"""Model families: one module each, with a Generator and a Discriminator."""
+"""Model families: one module each, with a Generator and mostly a Discriminator."""

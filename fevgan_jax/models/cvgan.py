@@ -1,6 +1,6 @@
-"""C-VGAN (the paper's baseline): a photo's code and the label go into VGAN's generator.
+"""C-VGAN (the paper's baseline): VGAN's generator on a photo's code and the label.
 
-The paper says no more than "latent code"; the encoder is that of VGAN's own conditional variant.
+The paper says only "latent code"; the encoder is that of VGAN's conditional variant.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ class Generator(nn.Module):
       num_classes: number of expressions.
       encoder_features: widths of the encoder.
       features: widths of the generator's two streams.
-      code: length of the photo's code (choice: VGAN's noise has as many).
+      code: length of the photo's code (choice: that of VGAN's noise).
     """
 
     num_classes: int = 6
@@ -45,7 +45,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(vgan.Discriminator):
-    """VGAN's, with the label's maps beside the first layer's (choice)."""
+    """VGAN's, with the label's maps concatenated after the first layer (choice)."""
 
     num_classes: int = 6
 

@@ -1,8 +1,8 @@
 """FEV-GAN (paper, section 3): a photo and an expression's label become 32 frames.
 
-The generator joins what a frozen face recogniser sees in the photo (E_id, given as
-`condition["identity"]`), what its own encoder sees (E_s) and the label, and unfolds that code into
-a video; the discriminator judges the whole video with the label beside every pixel.
+The generator concatenates the photo's features by a frozen face recogniser (E_id, given as
+`condition["identity"]`), those by its own encoder (E_s) and the label, and decodes this code into a
+video; the discriminator judges the whole video with the label at every pixel.
 The ablations are data: `encoder_features=()` leaves E_s out, a condition without `identity` E_id.
 """
 
@@ -25,7 +25,7 @@ class Generator(nn.Module):
       num_classes: number of expressions.
       encoder_features: E_s's widths; () leaves E_s out.
       decoder_features: the decoder's widths before the video's three channels.
-      key_frames: decode the code's two moments as two pictures, by kernels without a time side.
+      key_frames: decode the code's two time steps as two pictures, by kernels without a time axis.
     """
 
     num_classes: int = 6  # paper
@@ -40,11 +40,11 @@ class Generator(nn.Module):
         Args:
           condition: `image` `[B, 64, 64, 3]` in [-1, 1], `label` `[B]` int32 and, unless E_id is
             left out, `identity` `[B, h, w, D]` at unit scale, or an embedding `[B, D]`.
-          train: BatchNorm uses the batch's statistics and moves its averages.
+          train: BatchNorm uses the batch's statistics and updates its averages.
 
         Returns:
           `video` `[B, 32, 64, 64, 3]` in [-1, 1], two frames of it with `key_frames`; float32
-          whatever it was computed in.
+          whatever the compute dtype.
         """
         double = _double_sides if self.key_frames else _double
         parts = [_on_code_grid(condition["identity"])] if "identity" in condition else []
@@ -53,7 +53,7 @@ class Generator(nn.Module):
         dtype = condition["image"].dtype
         label = jax.nn.one_hot(condition["label"], self.num_classes, dtype=dtype)[:, None, None]
         grid = (label.shape[0], CODE_SIDE, CODE_SIDE, self.num_classes)
-        parts.append(jnp.broadcast_to(label, grid))  # paper: beside every position
+        parts.append(jnp.broadcast_to(label, grid))  # paper: at every position
         code = jnp.concatenate(parts, axis=-1)[:, None]
 
         first, *rest = self.decoder_features
@@ -63,8 +63,8 @@ class Generator(nn.Module):
             x = double(features, use_bias=False, name=f"decoder_{i}")(x)
             x = nn.relu(batch_norm(train=train, name=f"decoder_norm_{i}")(x))
         video = double(3, use_bias=True, name="video")(x)
-        # forced: the range of the photos. bfloat16 would make all below -0.998 a flat -1, which is
-        # where the background lies.
+        # forced: the range of the photos. float32, because bfloat16 rounds all below -0.998 to -1,
+        # where the background is.
         return {"video": nn.tanh(video.astype(jnp.float32))}
 
     def _encode(self, image: jax.Array, train: bool) -> jax.Array:
@@ -95,7 +95,7 @@ class Discriminator(nn.Module):
         Args:
           video: `[B, 32, 64, 64, 3]` in [-1, 1].
           condition: `label` `[B]` int32.
-          train: BatchNorm uses the batch's statistics and moves its averages.
+          train: BatchNorm uses the batch's statistics and updates its averages.
 
         Returns:
           `real_fake` `[B]`, a float32 logit: positive is real.
@@ -113,7 +113,7 @@ class Discriminator(nn.Module):
 
 
 def _on_code_grid(maps: jax.Array) -> jax.Array:
-    """Brings maps of any grid, or an embedding, to the code's: repeated, or resized bilinearly."""
+    """Repeats maps or an embedding over the code's grid; resizes grids that do not divide it."""
     batch, *grid, channels = maps.shape
     maps = maps.reshape(batch, *(grid or (1, 1)), channels)
     method = "nearest" if all(CODE_SIDE % side == 0 for side in grid) else "linear"

@@ -15,14 +15,14 @@ SLOPE = 0.2
 
 
 class Generator(nn.Module):
-    """Noise of appearance and noise of motion to a video.
+    """A video from appearance noise and motion noise.
 
     Attributes:
       appearance: length of the noise that all frames share.
       motion: length of the noise of the motion.
       features: widths of a stream in each block.
-      time_doubles: for each block, whether it doubles the number of frames; the first opens four.
-      attention_after: the block that factorised self-attention follows.
+      time_doubles: for each block, whether it doubles the number of frames; the first makes four.
+      attention_after: the block after which factorised self-attention comes.
     """
 
     appearance: int = 128
@@ -37,7 +37,7 @@ class Generator(nn.Module):
 
         Args:
           condition: `key` `[B]`.
-          train: BatchNorm uses the batch's statistics and moves its averages.
+          train: BatchNorm uses the batch's statistics and updates its averages.
 
         Returns:
           `video` `[B, 16, 64, 64, 3]` in [-1, 1].
@@ -55,11 +55,11 @@ class Generator(nn.Module):
 
 
 class Block(nn.Module):
-    """The three streams' next step.
+    """One block of the three streams.
 
     Attributes:
       features: width of each stream.
-      first: opens 4 moments of 4 x 4 from one position.
+      first: expands one position to 4 frames of 4 x 4.
       doubles: whether the number of frames doubles; it stays otherwise.
     """
 
@@ -71,7 +71,7 @@ class Block(nn.Module):
     def __call__(
         self, spatial: jax.Array, main: jax.Array, temporal: jax.Array, *, train: bool
     ) -> tuple[jax.Array, jax.Array, jax.Array]:
-        """Steps `[B, 1, H, W, C]`, `[B, T, H, W, C]` and `[B, T, 1, 1, C]` on."""
+        """Maps the streams `[B, 1, H, W, C]`, `[B, T, H, W, C]` and `[B, T, 1, 1, C]`."""
         space = ((1, 4, 4),) if self.first else ((1, 4, 4), (1, 2, 2), (0, 1, 1))
         time = ((4, 1, 1),) if self.first else ((4, 1, 1), (2, 1, 1), (1, 0, 0))
         if not (self.first or self.doubles):
@@ -89,10 +89,10 @@ class Block(nn.Module):
 
 
 class Attention(nn.Module):
-    """Self-attention along some axes, added with a weight that starts from nothing.
+    """Self-attention along some axes, added with a weight that is initially 0.
 
     Attributes:
-      axes: those whose positions attend to each other; the others are apart.
+      axes: those whose positions attend to each other; the others are batch axes.
       features: length of queries and keys.
     """
 
@@ -125,7 +125,7 @@ class Attention(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """One for clips by (2+1)D convolutions, one for a random frame of each; spectral norm on all.
+    """(2+1)D convolutions on clips, 2D ones on a random frame of each; spectral norm on all.
 
     Attributes:
       features: widths of both.
@@ -155,5 +155,5 @@ class Discriminator(nn.Module):
 
 
 def condition(batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
-    """The label, for those that are evaluated by expression; the networks do not look at it."""
+    """The label, for evaluation by expression; the networks do not use it."""
     return {"label": batch["label"]}

@@ -14,7 +14,7 @@ SLOPE = 0.2
 
 
 class Generator(nn.Module):
-    """A U-Net from a picture to a video: the encoder's maps join the decoder's, at every moment.
+    """A U-Net from a picture to a video: the encoder's maps join the decoder's at every time step.
 
     Attributes:
       num_classes: number of expressions.
@@ -38,7 +38,7 @@ class Generator(nn.Module):
 
         Args:
           condition: `image` `[B, 64, 64, 3]` in [-1, 1], `label` `[B]` int32 and `key` `[B]`.
-          train: BatchNorm uses the batch's statistics and moves its averages.
+          train: BatchNorm uses the batch's statistics and updates its averages.
 
         Returns:
           `video` `[B, 32, 64, 64, 3]` in [-1, 1].
@@ -68,9 +68,9 @@ class Block(nn.Module):
 
     Attributes:
       middle: width between the two.
-      features: width behind them.
-      first: opens 2 moments of 4 x 4 from one position; else every side is doubled.
-      last: neither BatchNorm nor LeakyReLU behind the second.
+      features: output width.
+      first: expands one position to 2 frames of 4 x 4; else every side is doubled.
+      last: no BatchNorm and LeakyReLU after the second convolution.
     """
 
     middle: int
@@ -92,7 +92,7 @@ class Block(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """One for clips and their label, one for a random frame of each; spectral norm on all layers.
+    """3D convolutions on clips and labels, 2D ones on a random frame; spectral norm on all layers.
 
     Attributes:
       num_classes: number of expressions.

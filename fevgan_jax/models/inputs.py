@@ -1,4 +1,4 @@
-"""What a family's modules see of a batch, unless the family says otherwise."""
+"""Default inputs of a family's modules, made from a batch."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ FEATURES = ("video", "label")
 
 
 def condition(batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
-    """What a photo-conditioned generator is given.
+    """The condition of a photo-conditioned generator.
 
     Args:
       batch: `photo` `[B, H, W, 3]` in [-1, 1] and `label` int32 `[B]`.
@@ -22,7 +22,7 @@ def condition(batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
 
 
 def real(batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
-    """What a generator of videos is compared with.
+    """The real data that a generator of videos is compared with.
 
     Args:
       batch: `video` `[B, T, H, W, 3]` in [-1, 1].
@@ -34,8 +34,8 @@ def real(batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
 
 
 def to_video(outputs: Mapping[str, jax.Array], condition: Mapping[str, jax.Array]) -> jax.Array:
-    """The video `[B, T, H, W, 3]` in [-1, 1] that a generator's outputs are shown as."""
-    del condition  # what a family of landmarks or pictures needs to draw its own
+    """The video `[B, T, H, W, 3]` in [-1, 1] by which a generator's outputs are shown."""
+    del condition  # for families that draw a video from landmarks or pictures
     return outputs["video"]
 
 
@@ -52,11 +52,11 @@ def to_pixels(video: jax.Array) -> jax.Array:
 def noise(keys: jax.Array, shape: tuple[int, ...]) -> jax.Array:
     """Standard normal noise in which each row has its own key.
 
-    A clip's noise then does not depend on the clips that are generated beside it.
+    A clip's noise then does not depend on the other clips of its batch.
 
     Args:
       keys: `condition["key"]`, PRNG keys `[B]`.
-      shape: of a row.
+      shape: shape of a row.
 
     Returns:
       `[B, *shape]` float32.

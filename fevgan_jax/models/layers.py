@@ -1,7 +1,7 @@
-"""The layers every family is built from.
+"""Layers shared by the families.
 
 Kernels are drawn from N(0, 0.02), BatchNorm's scales from N(1, 0.02). Parameters have the same
-names and shapes under every lowering, so a checkpoint moves between machines.
+names and shapes under every lowering, so a checkpoint can be used on any backend.
 """
 
 import functools
@@ -23,15 +23,15 @@ STDDEV = 0.02  # choice: DCGAN's; the paper says Gaussian with mean 0, VGAN take
 def batch_norm(
     *, train: bool, name: str | None = None, epsilon: float = 1e-5, stddev: float = STDDEV
 ) -> nn.BatchNorm:
-    """BatchNorm with the project's constants; its averages live in `batch_stats`.
+    """BatchNorm with the project's constants; its averages are in the collection `batch_stats`.
 
     It has no `axis_name`: under a global-view `jax.jit` its statistics are the global batch's.
 
     Args:
-      train: normalise by the batch and move the averages, or use the averages alone.
+      train: normalise by the batch and update the averages, or use the averages alone.
       name: the layer's name.
-      epsilon: added to the variance (choice: the usual one).
-      stddev: of the scale's initial N(1, stddev).
+      epsilon: added to the variance (choice: the usual value).
+      stddev: standard deviation of the scale's initial N(1, stddev).
     """
     return nn.BatchNorm(
         use_running_average=not train,
@@ -46,16 +46,17 @@ def _around_one(stddev, key, shape, dtype=jnp.float32):
     return 1.0 + stddev * jax.random.normal(key, shape, dtype)
 
 
-class Conv(nn.Module):
-    """A 2D or 3D convolution, channels last.
+class _Convolution(nn.Module):
+    """The fields of `Conv` and `ConvTranspose`.
 
     Attributes:
       features: output channels.
       kernel_size: two or three sides; as many as the input has between batch and channels.
       strides: as many; all ones when None.
-      padding: zeros on each side, as many; none when None. Kernel 4, stride 2, padding 1 halves.
-      use_bias: False where BatchNorm follows, whose own bias does its work.
-      stddev: of the kernel's initial N(0, stddev).
+      padding: zeros added to each side by `Conv`, rows cut from each side by `ConvTranspose`, as
+        many; none when None. With kernel 4, stride 2 and padding 1 they halve and double.
+      use_bias: False before BatchNorm, which adds a bias itself.
+      stddev: standard deviation of the kernel's initial N(0, stddev).
       spectral_norm: divide the kernel by its largest singular value.
       lowering: "auto", "native" or "product", see `fevgan_jax.convolutions.operations`.
     """
@@ -69,15 +70,19 @@ class Conv(nn.Module):
     spectral_norm: bool = False
     lowering: str = "auto"
 
+
+class Conv(_Convolution):
+    """A 2D or 3D convolution, channels last."""
+
     @nn.compact
     def __call__(self, x: jax.Array, tiled: jax.Array | None = None) -> jax.Array:
         """Convolves.
 
         Args:
           x: `[B, (T,) H, W, C]`.
-          tiled: `[B, D]`, values that stand at every position as D more channels behind x's,
-            such as a one-hot label. They are never spread over the grid, which would cost as much
-            as real channels do.
+          tiled: `[B, D]`, values that are the same at every position, as D more channels after x's,
+            such as a one-hot label. They are not broadcast over the grid, which would cost as much
+            as other channels.
 
         Returns:
           `[B, (T',) H', W', features]`.
@@ -94,29 +99,8 @@ class Conv(nn.Module):
         return y + _bias(self) if self.use_bias else y
 
 
-class ConvTranspose(nn.Module):
-    """A 2D or 3D transposed convolution, channels last.
-
-    Attributes:
-      features: output channels.
-      kernel_size: two or three sides; as many as the input has between batch and channels.
-      strides: as many; all ones when None.
-      padding: rows cut from each side, as many; none when None. Kernel 4, stride 2, padding 1
-        doubles.
-      use_bias: False where BatchNorm follows, whose own bias does its work.
-      stddev: of the kernel's initial N(0, stddev).
-      spectral_norm: divide the kernel by its largest singular value.
-      lowering: "auto", "native" or "product", see `fevgan_jax.convolutions.operations`.
-    """
-
-    features: int
-    kernel_size: tuple[int, ...]
-    strides: tuple[int, ...] | None = None
-    padding: tuple[int, ...] | None = None
-    use_bias: bool = True
-    stddev: float = STDDEV
-    spectral_norm: bool = False
-    lowering: str = "auto"
+class ConvTranspose(_Convolution):
+    """A 2D or 3D transposed convolution, channels last."""
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -133,14 +117,14 @@ class ConvTranspose(nn.Module):
 def spectrally_normed(layer: nn.Module, kernel: jax.Array, axis: int) -> jax.Array:
     """Divides a kernel by its largest singular value (Miyato et al. 2018).
 
-    The kernel is seen as one matrix, its output channels against all others. One power iteration
-    an application follows the singular vector, which lives in the collection `spectral_norm` and
-    moves where that is mutable: in training, not in sampling.
+    The kernel is taken as one matrix, its output channels against all others. Each application
+    makes one power iteration of the singular vector, which is in the collection `spectral_norm`
+    and is updated where that is mutable: in training, not in sampling.
 
     Args:
-      layer: the module that the vector belongs to.
-      kernel: of any shape.
-      axis: that of the output channels.
+      layer: the module that holds the vector.
+      kernel: a kernel of any shape.
+      axis: axis of the output channels.
 
     Returns:
       The kernel, in its own dtype.
@@ -163,11 +147,11 @@ def spectrally_normed(layer: nn.Module, kernel: jax.Array, axis: int) -> jax.Arr
     return (kernel / (v @ matrix @ u)).astype(kernel.dtype)
 
 
-def _bias(layer: Conv | ConvTranspose) -> jax.Array:
+def _bias(layer: _Convolution) -> jax.Array:
     return layer.param("bias", nn.initializers.zeros_init(), (layer.features,))
 
 
-def _strides_and_padding(layer: Conv | ConvTranspose, x: jax.Array) -> tuple[Sides, Sides]:
+def _strides_and_padding(layer: _Convolution, x: jax.Array) -> tuple[Sides, Sides]:
     sides = len(layer.kernel_size)
     strides = layer.strides or (1,) * sides
     padding = layer.padding or (0,) * sides

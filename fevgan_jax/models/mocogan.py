@@ -1,6 +1,6 @@
-"""MoCoGAN (Tulyakov et al. 2018): content stays, motion is a walk of a GRU; 16 frames from noise.
+"""MoCoGAN (Tulyakov et al. 2018): fixed content, motion codes by a GRU; 16 frames from noise.
 
-Its category is the label of the expression.
+Its category is the expression's label.
 """
 
 from collections.abc import Mapping
@@ -16,13 +16,13 @@ SLOPE = 0.2
 
 
 class Generator(nn.Module):
-    """A code a frame, and one picture of each.
+    """One code per frame, each decoded to a picture.
 
     Attributes:
       num_classes: number of expressions.
       num_frames: frames T.
       content: length of the code that all frames share.
-      motion: length of the code that moves.
+      motion: length of the code that changes from frame to frame.
       features: widths of the picture's decoder.
     """
 
@@ -38,7 +38,7 @@ class Generator(nn.Module):
 
         Args:
           condition: `key` `[B]` and `label` `[B]` int32.
-          train: BatchNorm uses the batch's statistics and moves its averages.
+          train: BatchNorm uses the batch's statistics and updates its averages.
 
         Returns:
           `video` `[B, T, 64, 64, 3]` in [-1, 1].
@@ -64,7 +64,7 @@ class Generator(nn.Module):
 
 
 class GruCell(nn.Module):
-    """A gated recurrent unit with a bias on either side, as the published code has it.
+    """A gated recurrent unit with biases on input and state, as in the published code.
 
     Attributes:
       features: length of the state.
@@ -74,7 +74,7 @@ class GruCell(nn.Module):
 
     @nn.compact
     def __call__(self, hidden: jax.Array, x: jax.Array) -> jax.Array:
-        """Takes a step: `[B, D]`, `[B, D]` to `[B, D]`."""
+        """One time step: `[B, D]`, `[B, D]` to `[B, D]`."""
         given = nn.Dense(3 * self.features, name="given")(x)
         kept = nn.Dense(3 * self.features, name="kept")(hidden)
         (r, z, n), (kept_r, kept_z, kept_n) = (jnp.split(v, 3, axis=-1) for v in (given, kept))
@@ -83,13 +83,13 @@ class GruCell(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """One for clips, which names the category too, and one for a random frame of each, by patches.
+    """A clip discriminator with a category head, and a patch discriminator of a random frame.
 
     Attributes:
       num_classes: number of expressions.
-      image_features: widths of the frames' before its logits.
-      video_features: widths of the clips'.
-      noise: standard deviation of what is added before each layer but the last.
+      image_features: widths of the frame discriminator's layers but the last.
+      video_features: widths of the clip discriminator's.
+      noise: standard deviation of the noise added before each layer but the last.
     """
 
     num_classes: int = 6
@@ -138,5 +138,5 @@ def random_frames(video: jax.Array, key: jax.Array) -> jax.Array:
 
 
 def condition(batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
-    """The label alone: whose face it is comes from the noise."""
+    """The label alone: the identity comes from the noise."""
     return {"label": batch["label"]}

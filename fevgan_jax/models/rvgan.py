@@ -59,7 +59,7 @@ class Generator(nn.Module):
 
 
 class Cells(nn.Module):
-    """One step of the stack, and its frame.
+    """One time step of the stack, and its frame.
 
     Attributes:
       features: hidden widths.
@@ -69,7 +69,7 @@ class Cells(nn.Module):
 
     @nn.compact
     def __call__(self, states: States, code: jax.Array) -> tuple[States, jax.Array]:
-        """Steps the states on: the new ones, and a frame `[B, 64, 64, 3]` in [-1, 1]."""
+        """Returns the new states, and a frame `[B, 64, 64, 3]` in [-1, 1]."""
         x, new = code, []
         for i, (width, state) in enumerate(zip(self.features, states, strict=True)):
             x, state = ConvLstmCell(width, first=i == 0, name=f"cell_{i}")(x, state)
@@ -79,11 +79,11 @@ class Cells(nn.Module):
 
 
 class ConvLstmCell(nn.Module):
-    """A convolutional LSTM cell whose input is enlarged, with LayerNorm on both paths.
+    """A convolutional LSTM cell that upsamples its input, with LayerNorm on both paths.
 
     Attributes:
       features: hidden width.
-      first: opens 4 x 4 from one position; else the input's sides are doubled.
+      first: expands one position to 4 x 4; else the input's sides are doubled.
     """
 
     features: int
@@ -93,13 +93,13 @@ class ConvLstmCell(nn.Module):
     def __call__(
         self, x: jax.Array, state: tuple[jax.Array, jax.Array]
     ) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-        """Takes a step: the output `[B, H, W, features]`, and the hidden and the cell's state."""
+        """One time step: the output `[B, H, W, features]`, and the hidden and the cell's state."""
         hidden, cell = state
         enlarge = ((4, 4),) if self.first else ((4, 4), (2, 2), (1, 1))
         width = 4 * self.features
 
         def normalised(maps: jax.Array, name: str) -> jax.Array:
-            # Scale and offset are one for each position and channel.
+            # Scale and offset are per position and channel.
             axes = (1, 2, 3)
             return nn.LayerNorm(reduction_axes=axes, feature_axes=axes, name=name)(maps)
 

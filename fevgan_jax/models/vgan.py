@@ -1,6 +1,6 @@
 """VGAN (Vondrick et al. 2016): a moving foreground over a still background, 32 frames from noise.
 
-The discriminator has one logit where the published one has two; the loss is the same.
+The discriminator has one logit and the published one two; the loss is the same.
 """
 
 from collections.abc import Mapping
@@ -12,13 +12,13 @@ import jax.numpy as jnp
 from fevgan_jax.models.inputs import noise
 from fevgan_jax.models.layers import Conv, ConvTranspose, batch_norm
 
-STDDEV = 0.01  # of kernels; BatchNorm's scales start from N(1, 0.02)
+STDDEV = 0.01  # of kernels; BatchNorm's scales are drawn from N(1, 0.02)
 SLOPE = 0.2
 EPSILON = 1e-3  # of the discriminator's BatchNorm
 
 
 class Generator(nn.Module):
-    """Noise to a video.
+    """A video from noise.
 
     Attributes:
       features: widths of both streams before their heads.
@@ -34,7 +34,7 @@ class Generator(nn.Module):
 
         Args:
           condition: `key` `[B]`.
-          train: BatchNorm uses the batch's statistics and moves its averages.
+          train: BatchNorm uses the batch's statistics and updates its averages.
 
         Returns:
           `video` `[B, 32, 64, 64, 3]` in [-1, 1] and `mask` `[B, 32, 64, 64, 1]` in [0, 1], the
@@ -45,7 +45,7 @@ class Generator(nn.Module):
 
 
 class TwoStreams(nn.Module):
-    """The two decoders, and their mixture.
+    """The two decoders and their blend by the mask.
 
     Attributes:
       features: widths of both streams before their heads.
@@ -55,7 +55,7 @@ class TwoStreams(nn.Module):
 
     @nn.compact
     def __call__(self, code: jax.Array, *, train: bool) -> dict[str, jax.Array]:
-        """Decodes `[B, D]` to what `Generator` gives."""
+        """Decodes `[B, D]` to the outputs of `Generator`."""
         moving = self._decode(code[:, None, None, None], (2, 4, 4), "foreground", train)
         still = self._decode(code[:, None, None], (4, 4), "background", train)
         foreground = nn.tanh(_double(3, 3, "foreground_rgb")(moving))
@@ -78,8 +78,8 @@ class Discriminator(nn.Module):
 
     Attributes:
       features: widths of the first four layers.
-      num_classes: number of expressions; 0 leaves the label out. Otherwise its maps join the
-        first layer's.
+      num_classes: number of expressions; 0 leaves the label out. Otherwise its maps are
+        concatenated after the first layer.
     """
 
     features: tuple[int, ...] = (64, 128, 256, 512)
@@ -104,12 +104,12 @@ class Discriminator(nn.Module):
 
 
 def condition(batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
-    """The label, for those that are evaluated by expression; the networks do not look at it."""
+    """The label, for evaluation by expression; the networks do not use it."""
     return {"label": batch["label"]}
 
 
 def mask(context) -> jax.Array:
-    """The mean share of the foreground, which is to be small (Vondrick et al. 2016)."""
+    """The mean of the foreground mask, which is kept small (Vondrick et al. 2016)."""
     return jnp.abs(context.outputs["mask"]).mean()
 
 

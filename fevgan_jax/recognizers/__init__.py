@@ -45,8 +45,8 @@ def encode(encoder: Mapping[str, str], frozen: Mapping[str, Any], image: jax.Arr
       image: `[B, H, W, 3]`, RGB in [-1, 1].
 
     Returns:
-      Feature maps `[B, h, w, D]`, or an embedding `[B, D]`, as that net's module says; in the
-      image's dtype.
+      Feature maps `[B, h, w, D]` or an embedding `[B, D]`, see the net's module; in the image's
+      dtype.
     """
     net, params = module(encoder["name"]), frozen[encoder["name"]]
     network = net.Network(features=encoder["features"])
@@ -57,7 +57,7 @@ def encode(encoder: Mapping[str, str], frozen: Mapping[str, Any], image: jax.Arr
 def load(
     encoders: Iterable[Mapping[str, str]], weights_dir: str | None
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """Loads what the encoders need of the nets in the weights folder, and no layer more.
+    """Loads from the weights folder the layers of each net that the encoders need.
 
     Args:
       encoders: `name` and `features` of each.
@@ -67,7 +67,7 @@ def load(
       Parameters and the sha256 of each net, both by name.
 
     Raises:
-      UserError: a net is not there, or its file is not the one its hash promises.
+      UserError: a net is missing, or its file does not match its hash.
     """
     layers: dict[str, set[str]] = {}
     for encoder in encoders:
@@ -82,7 +82,7 @@ def load(
 
 
 def shapes(name: str, features: str) -> dict[str, Any]:
-    """The parameters that a net needs for these features, as shapes."""
+    """Shapes of the parameters that a net needs for these features."""
     return _traced(name, features, (64, 64))[1]["params"]
 
 
@@ -94,7 +94,7 @@ def encoded_shape(encoder: Mapping[str, str], image_shape: tuple[int, ...]) -> t
 
 @functools.cache
 def _traced(name: str, features: str, sides: tuple[int, int]) -> tuple[jax.ShapeDtypeStruct, Any]:
-    """What a net gives for one picture of H, W, and its variables, as shapes."""
+    """Shapes of a net's output for one picture of H, W, and of its variables."""
     net = module(name)
     image = jax.ShapeDtypeStruct((1, *sides, 3), jnp.float32)
     draw = net.Network(features=features).init_with_output
@@ -104,16 +104,19 @@ def _traced(name: str, features: str, sides: tuple[int, int]) -> tuple[jax.Shape
 def install(
     net: str, source: str | os.PathLike, weights_dir: str | None = None
 ) -> weights_folder.Note:
-    """Converts a net's file, tries the net on the probe image and puts it into the weights folder.
+    """Converts a net's file, checks the net on the probe image and saves it in the weights folder.
 
     Raises:
-      UserError: the file is missing, another one, or gives a net that sees nothing.
+      UserError: the file is missing, not the expected one, or gives a net whose output is constant
+        or not finite.
     """
     logging.info("converting %s (once)", source)
     params = module(net).convert(source)
     seen = probe(net, params)
     if not np.isfinite(seen).all() or np.ptp(seen) == 0.0:
-        raise UserError(f"{source} gives a net that sees nothing in a picture: get the file anew.")
+        raise UserError(
+            f"{source} gives a net whose output is constant or not finite: get the file again."
+        )
     return weights_folder.save(
         net,
         params,
@@ -130,10 +133,10 @@ def load_packaged(
 ) -> tuple[dict[str, Any], str]:
     """Loads a net that a pip package carries, as `weights_folder.load` does.
 
-    The first time, it is converted.
+    The first call converts it.
 
     Raises:
-      UserError: it is damaged, or not there and the package neither.
+      UserError: its file is damaged, or both the file and the package are missing.
     """
     if not weights_folder.path_of(net, weights_dir).exists():
         install(net, module(net).default_source(), weights_dir)
@@ -141,7 +144,7 @@ def load_packaged(
 
 
 def probe(net: str, params: Mapping[str, Any]) -> list[float]:
-    """Eight values of a net's last layer on a picture that is always the same."""
+    """Eight values of a net's last layer on a fixed picture."""
     last = {"name": net, "features": module(net).LAYERS[-1]}
     ramp = np.linspace(0.0, 6.0, 64)
     picture = np.sin(np.multiply.outer(ramp, [1.0, 2.0, 3.0]) + ramp[:, None, None])

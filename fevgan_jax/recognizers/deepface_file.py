@@ -1,4 +1,4 @@
-"""Weight files as deepface keeps them: found, downloaded and read."""
+"""Finds, downloads and reads the weight files of deepface."""
 
 import importlib
 import os
@@ -14,14 +14,14 @@ from fevgan_jax.runtime.errors import UserError
 
 
 def find(file_name: str, net: str) -> pathlib.Path:
-    """A weight file from deepface's own folder; deepface's downloader puts it there when it is not.
+    """A weight file in deepface's own folder; deepface downloads it when it is missing.
 
     Args:
       file_name: such as "openface_weights.h5".
       net: deepface's module for it, such as "OpenFace".
 
     Raises:
-      UserError: it is not there and cannot be downloaded.
+      UserError: it is missing and cannot be downloaded.
     """
     home = pathlib.Path(os.environ.get("DEEPFACE_HOME", pathlib.Path.home()))
     path = home / ".deepface" / "weights" / file_name
@@ -32,14 +32,14 @@ def find(file_name: str, net: str) -> pathlib.Path:
 
 def _download(path: pathlib.Path, net: str) -> None:
     try:
-        # deepface takes its time to import, and only a download needs it.
+        # Importing deepface is slow, and only a download needs it.
         model = importlib.import_module(f"deepface.models.facial_recognition.tf.{net}")
         weight_utils = importlib.import_module("deepface.commons.weight_utils")
         path.parent.mkdir(parents=True, exist_ok=True)
         weight_utils.download_weights_if_necessary(
             file_name=path.name, source_url=model.WEIGHTS_URL
         )
-    # deepface hides what its downloader met behind a ValueError.
+    # deepface wraps its downloader's errors in a ValueError.
     except (ImportError, OSError, ValueError) as error:
         raise UserError(
             f"{path.name} is not at {path} and deepface cannot download it "
@@ -55,29 +55,29 @@ def read(source: str | os.PathLike) -> dict[str, list[np.ndarray]]:
       The arrays of each layer that has any, in the file's order.
 
     Raises:
-      UserError: it is missing, cut off or no such file.
+      UserError: it is missing, truncated or not a Keras file.
     """
     try:
         with h5py.File(source) as file:
             layers = {name: _arrays(file[name]) for name in file.attrs["layer_names"]}
     except (OSError, KeyError) as error:
         raise UserError(
-            f"{source} cannot be read as a Keras file of weights ({error}): get the file anew."
+            f"{source} cannot be read as a Keras file of weights ({error}): get the file again."
         ) from error
     return {_text(name): arrays for name, arrays in layers.items() if arrays}
 
 
 def check(params: Mapping[str, Any], expected: Mapping[str, Any], source: Any, net: str) -> None:
-    """Refuses parameters of other shapes than the net's.
+    """Checks that parameters have the net's shapes.
 
     Raises:
-      UserError: a layer is missing or has another shape; it is named.
+      UserError: a layer is missing or has another shape; the message names it.
     """
     found, wanted = (jax.tree.map(np.shape, dict(tree)) for tree in (params, expected))
     if wrong := [name for name in wanted if found.get(name) != wanted[name]]:
         raise UserError(
             f"{source} does not hold {net}: {wrong[0]} has {found.get(wrong[0])}, not "
-            f"{wanted[wrong[0]]}; get the file anew."
+            f"{wanted[wrong[0]]}; get the file again."
         )
 
 

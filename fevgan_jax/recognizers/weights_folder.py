@@ -1,9 +1,9 @@
 """The folder of frozen nets: one file per net, converted once, checked whenever it is read.
 
 A net's file is an `.npz` without pickles: its parameters under their path ("conv1_1/kernel") and a
-JSON note of where they came from. A layer is known by the sha256 over its parameters' names, shapes
-and bytes, a net by the sha256 over its layers', which does not depend on how the file was packed or
-on how much of it is read; checkpoints name it so.
+JSON note of their origin. A layer is identified by the sha256 of its parameters' names, types,
+shapes and bytes, a net by the sha256 of its layers' hashes, which does not depend on the file's
+compression or on how much of it is read. Checkpoints hold the net's hash.
 """
 
 import dataclasses
@@ -30,14 +30,14 @@ _UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZi
 
 @dataclasses.dataclass(frozen=True)
 class Note:
-    """Where a net's parameters come from.
+    """The origin of a net's parameters.
 
     Attributes:
-      source: what they were converted from, in words.
-      source_sha256: of the file they were converted from.
-      license: of the parameters.
+      source: description of the file they were converted from.
+      source_sha256: hash of that file.
+      license: license of the parameters.
       layers: the sha256 of each layer's parameters.
-      probe: what the net gave on the probe image when it was converted.
+      probe: the net's output on the probe image when it was converted.
     """
 
     source: str
@@ -48,7 +48,7 @@ class Note:
 
     @property
     def sha256(self) -> str:
-        """The net's own hash, over those of all its layers."""
+        """The net's hash, over the hashes of all its layers."""
         return hashlib.sha256(json.dumps(self.layers, sort_keys=True).encode()).hexdigest()
 
 
@@ -61,7 +61,7 @@ def locate(weights_dir: str | os.PathLike | None = None) -> pathlib.Path:
 
 
 def path_of(net: str, weights_dir: str | os.PathLike | None = None) -> pathlib.Path:
-    """Where the weights folder keeps a net, whether it is there or not."""
+    """Path of a net in the weights folder, whether it exists or not."""
     return locate(weights_dir) / f"{net}.npz"
 
 
@@ -75,19 +75,19 @@ def save(
     probe: Sequence[float] = (),
     weights_dir: str | os.PathLike | None = None,
 ) -> Note:
-    """Puts converted parameters into the weights folder, whole or not at all.
+    """Saves converted parameters in the weights folder; the file appears whole or not at all.
 
     Args:
       net: the net's name.
       params: nested dict of arrays.
       converted_from: the file they were read from.
-      source: what that file is, in words.
-      license_text: under which they may be used.
-      probe: what the net gives on the probe image.
-      weights_dir: the folder, when not the usual one.
+      source: description of that file.
+      license_text: license of the parameters.
+      probe: the net's output on the probe image.
+      weights_dir: the folder; see `locate` for the default.
 
     Returns:
-      What was noted beside the parameters.
+      The note saved with the parameters.
     """
     note = Note(
         source, file_sha256(converted_from), license_text, _layer_digests(params), list(probe)
@@ -107,9 +107,9 @@ def load(
 
     Args:
       net: the net's name.
-      weights_dir: the folder, when not the usual one.
-      layers: the layers to read, for a net may be ten times as large as its part in use; all of
-        them when None.
+      weights_dir: the folder; see `locate` for the default.
+      layers: the layers to read, because a net may be ten times as large as the part in use; None
+        reads all.
 
     Returns:
       Nested dict of arrays, and the sha256 of the whole net.
@@ -128,15 +128,15 @@ def load(
         with np.load(path, allow_pickle=False) as file:
             flat = {name: file[name] for name in file.files if name.split("/")[0] in wanted}
     except _UNREADABLE as error:
-        raise UserError(f"{path} cannot be read; make it anew with `{get_it}`.") from error
+        raise UserError(f"{path} cannot be read; make it again with `{get_it}`.") from error
     params = flax.traverse_util.unflatten_dict(flat, sep="/")
     if _layer_digests(params) != {name: note.layers.get(name) for name in wanted}:
-        raise UserError(f"{path} is damaged: its hash is wrong; make it anew with `{get_it}`.")
+        raise UserError(f"{path} is damaged: its hash is wrong; make it again with `{get_it}`.")
     return params, note.sha256
 
 
 def read_note(net: str, weights_dir: str | os.PathLike | None = None) -> Note | None:
-    """What is noted of a net in the folder, parameters unread; None when it is not readable."""
+    """The note of a net in the folder, without its parameters; None when it cannot be read."""
     try:
         return _read_note(path_of(net, weights_dir))
     except _UNREADABLE:
@@ -149,7 +149,7 @@ def _read_note(path: pathlib.Path) -> Note:
 
 
 def _layer_digests(params: Mapping[str, Any]) -> dict[str, str]:
-    """The sha256 over names, types, shapes and bytes of each layer's arrays."""
+    """The sha256 of the names, types, shapes and bytes of each layer's arrays."""
     digests = {}
     for layer, arrays in params.items():
         sha = hashlib.sha256()
@@ -170,9 +170,9 @@ def packaged(package: str, module: str, file: str) -> pathlib.Path:
     """A weight file that an installed pip package carries.
 
     Args:
-      package: its name at the package index.
-      module: what it is imported as.
-      file: the file below the module's folder.
+      package: its name on the package index.
+      module: its import name.
+      file: path of the file in the module's folder.
 
     Raises:
       UserError: the package is not installed.
@@ -190,7 +190,7 @@ def check_source(path: str | os.PathLike, net: str, sha256: str) -> None:
     """Checks the file a net is converted from before any of it is read.
 
     Raises:
-      UserError: it is missing or another file.
+      UserError: it is missing or not the expected file.
     """
     path = pathlib.Path(path)
     if not path.is_file():

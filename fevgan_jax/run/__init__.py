@@ -1,1 +1,1 @@
-"""What a workdir holds: config, checkpoints, numbers and pictures."""
+"""The contents of a workdir: config, checkpoints, metrics and pictures."""

@@ -1,29 +1,46 @@
 """Checkpoints of a run; the only file that knows orbax."""
 
-import hashlib
-import json
+import itertools
 import os
 import pathlib
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import jax
 import orbax.checkpoint as ocp
 from absl import logging
 from jax.experimental import multihost_utils
 
+from fevgan_jax.run import seal
+from fevgan_jax.run.files import sync
 from fevgan_jax.runtime.disk import full_disk_is_bad_input
 from fevgan_jax.runtime.errors import UserError
 
-_SEAL = "sha256.json"
+VERSION = 2
+"""Of the saved state's tree. 1, which carries no number: a network's `statistics` are its
+`batch_stats` alone. 2: they are all its collections, by name."""
+
 _SHOWN_DIFFERENCES = 3
+
+
+class Layout(NamedTuple):
+    """How an earlier version laid out the state.
+
+    Attributes:
+      earlier: makes that version's tree of an abstract state.
+      current: makes a state of a tree that was read in that version's layout.
+    """
+
+    earlier: Callable[[Any], Any]
+    current: Callable[[Any], Any]
 
 
 class Checkpoints:
     """The last few states of a run, under `<workdir>/checkpoints`; a context manager.
 
-    A checkpoint is the training state (one pytree of arrays with one typed PRNG key) and the
-    hashes of the frozen nets it was trained against. Position in the data needs no checkpoint: a
-    batch is a function of seed and step.
+    A checkpoint is the training state (one pytree of arrays with one typed PRNG key), the version
+    of its layout, and the hashes of the frozen nets it was trained against. Position in the data
+    needs no checkpoint: a batch is a function of seed and step.
 
     Several processes must see the same folder.
 
@@ -52,6 +69,7 @@ class Checkpoints:
             return  # closing waits for the other processes, which may be gone
         with full_disk_is_bad_input(self.directory):
             self._manager.close()
+            self._sync()
 
     @property
     def latest_step(self) -> int | None:
@@ -86,13 +104,19 @@ class Checkpoints:
             self._manager.save(
                 step,
                 args=ocp.args.Composite(
-                    state=ocp.args.PyTreeSave(state), frozen=ocp.args.JsonSave(frozen)
+                    state=ocp.args.PyTreeSave(state),
+                    frozen=ocp.args.JsonSave(frozen),
+                    layout=ocp.args.JsonSave({"version": VERSION}),
                 ),
                 force=True,
             )
 
     def restore(
-        self, abstract_state: Any, step: int | None = None, whole: bool = True
+        self,
+        abstract_state: Any,
+        step: int | None = None,
+        whole: bool = True,
+        layouts: Mapping[int, Layout] | None = None,
     ) -> tuple[Any, dict[str, str]]:
         """Reads a state onto the devices that `abstract_state` names.
 
@@ -104,12 +128,13 @@ class Checkpoints:
             be those it was saved from.
           step: the checkpoint to read; the newest when not given.
           whole: whether the state was saved with no more than this; else the rest is left unread.
+          layouts: the earlier versions that can be read, by number.
 
         Returns:
           The state, and the sha256 of every frozen net by name.
 
         Raises:
-          UserError: there is none, it is broken, or it is another model's.
+          UserError: there is none, it is broken, or it is another model's or another version's.
         """
         steps = sorted(self._manager.all_steps(), reverse=True) if step is None else [step]
         if not set(steps) & set(self._manager.all_steps()):
@@ -120,7 +145,7 @@ class Checkpoints:
             )
         for candidate in steps:
             if self._is_whole(candidate):
-                return self._read(candidate, abstract_state, whole)
+                return self._read(candidate, abstract_state, whole, layouts or {})
             self._broken.append(candidate)
         raise UserError(
             f"no checkpoint in {self.directory} can be read (tried {', '.join(map(str, steps))}): "
@@ -131,6 +156,15 @@ class Checkpoints:
         """Returns when every started save is on the disk."""
         with full_disk_is_bad_input(self.directory):
             self._manager.wait_until_finished()
+            self._sync()
+
+    def _sync(self) -> None:
+        """Puts the last save's name and orbax's own notes on the disk; `_seal` saw to the rest."""
+        if self._saving is not None and jax.process_index() == 0:
+            folder = self.directory / str(self._saving)
+            if folder.exists():  # else the save failed, and whoever waited for it was told
+                for path in (*folder.glob("*"), folder, self.directory):
+                    sync(path)
 
     def _open(self, write: bool) -> None:
         # Only who writes may sweep up half-written folders: to a reader, they may be a save that
@@ -140,6 +174,7 @@ class Checkpoints:
             item_handlers={
                 "state": ocp.PyTreeCheckpointHandler(),
                 "frozen": ocp.JsonCheckpointHandler(),
+                "layout": ocp.JsonCheckpointHandler(),
             },
             options=ocp.CheckpointManagerOptions(
                 max_to_keep=self._keep,
@@ -150,27 +185,17 @@ class Checkpoints:
         )
 
     def _seal(self) -> None:
-        """Writes every file's hash into the checkpoint just before its name becomes final.
-
-        Forced: a flipped bit in an array passes tensorstore unseen, and a torn file makes it print
-        pages of internals.
-        """
         if jax.process_index() == 0:
             (folder,) = self.directory.glob(f"{self._saving}.*")
-            # orbax still writes to its own note at the top, so only the items are sealed.
-            files = [path for path in folder.glob("*/**/*") if path.is_file()]
-            seal = {str(path.relative_to(folder)): _sha256(path) for path in sorted(files)}
-            (folder / _SEAL).write_text(json.dumps(seal, indent=1))
+            seal.write(folder)
 
     def _is_whole(self, step: int) -> bool:
-        """Checks every file against the seal, in one process for all: they must read the same."""
+        """Checks the seal in one process for all: they must read the same."""
         whole = True
         if jax.process_index() == 0:
             folder = self.directory / str(step)
             try:
-                for name, digest in json.loads((folder / _SEAL).read_text()).items():
-                    if _sha256(folder / name) != digest:
-                        raise ValueError(f"{name} is not as it was written")
+                seal.check(folder)
             except (OSError, ValueError) as error:
                 whole = False
                 logging.warning(
@@ -181,7 +206,18 @@ class Checkpoints:
                 )
         return bool(multihost_utils.broadcast_one_to_all(whole))
 
-    def _read(self, step: int, abstract_state: Any, whole: bool) -> tuple[Any, dict[str, str]]:
+    def _read(
+        self, step: int, abstract_state: Any, whole: bool, layouts: Mapping[int, Layout]
+    ) -> tuple[Any, dict[str, str]]:
+        version = self._version(step)
+        if version != VERSION:
+            if version not in layouts:
+                raise UserError(
+                    f"{self.directory / str(step)} was written by another version of fevgan_jax "
+                    f"(layout {version}, where this one reads {VERSION}): install the version "
+                    "that the run was trained with."
+                )
+            abstract_state = layouts[version].earlier(abstract_state)
         saved = _shapes(self._manager.item_metadata(step)["state"].tree)
         wanted = _shapes(jax.eval_shape(_without_keys, abstract_state))
         if not whole:
@@ -200,14 +236,26 @@ class Checkpoints:
         restored = self._manager.restore(
             step, args=ocp.args.Composite(state=part, frozen=ocp.args.JsonRestore())
         )
-        return restored["state"], restored["frozen"]
+        state = restored["state"]
+        if version != VERSION:
+            state = layouts[version].current(state)
+        return state, restored["frozen"]
+
+    def _version(self, step: int) -> int:
+        if not (self.directory / str(step) / "layout").exists():
+            return 1
+        part = ocp.args.Composite(layout=ocp.args.JsonRestore())
+        return self._manager.restore(step, args=part)["layout"]["version"]
 
     def _set_broken_aside(self) -> None:
         # orbax would refuse every save of an earlier step than one that is there.
         if self._broken and jax.process_index() == 0:
             for step in self._broken:
                 folder = self.directory / str(step)
-                folder.rename(folder.with_name(f"broken_{step}"))
+                # The same step may have been broken before.
+                numbers = (f"_{number}" if number > 1 else "" for number in itertools.count(1))
+                names = (folder.with_name(f"broken_{step}{number}") for number in numbers)
+                folder.rename(next(name for name in names if not name.exists()))
         ocp.multihost.sync_global_processes("broken checkpoints set aside")
         self._broken.clear()
 
@@ -242,11 +290,6 @@ def _differences(saved: dict[str, Any], wanted: dict[str, Any]) -> str:
     if len(names) > len(shown):
         shown.append(f"and {len(names) - len(shown)} more")
     return "; ".join(shown)
-
-
-def _sha256(path: pathlib.Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _first_line(error: Exception) -> str:

@@ -1,6 +1,6 @@
 """The writer of TensorBoard's event file.
 
-It brings TensorFlow, whose import takes 3 s: `summaries` imports it at the first write.
+It imports TensorFlow, which takes 3 s: `summaries` imports this module at the first write.
 """
 
 import os
@@ -13,26 +13,26 @@ from tensorboard.plugins.image.metadata import create_summary_metadata
 from fevgan_jax.run import media
 
 VIDEO_SCALE = 2
-"""Videos are shown enlarged: 64 pixels are a thumbnail on today's screens."""
+"""Factor by which videos are enlarged: frames of 64 pixels are too small to inspect."""
 
 
 def open_writer(workdir: str | os.PathLike, is_writer: bool) -> MetricWriter:
-    """Opens a new event file in `workdir`, or nothing, where only other processes write."""
+    """Opens a new event file in `workdir`; a process that does not write gets a no-op writer."""
     return AsyncWriter(_AnimatedWriter(os.fspath(workdir))) if is_writer else MultiWriter([])
 
 
 class _AnimatedWriter(SummaryWriter):
     """Writes videos as animated GIFs.
 
-    Forced: clu's own drops videos without a word, and TensorBoard has no video panel. Its image
-    panel hands the browser the stored bytes as they are, so a GIF there plays.
+    Forced: clu's writer drops videos silently, and TensorBoard has no video panel. Its image panel
+    passes the stored bytes to the browser unchanged, so a GIF there plays.
     """
 
     def write_videos(self, step: int, videos: Mapping[str, np.ndarray]) -> None:
         metadata = create_summary_metadata(display_name=None, description=None)
         for name, frames in videos.items():
             height, width = (VIDEO_SCALE * pixels for pixels in frames.shape[1:3])
-            # An image summary is its width, its height and its encoded pictures.
+            # An image summary holds its width, its height and its encoded pictures.
             value = [
                 str(width).encode(),
                 str(height).encode(),

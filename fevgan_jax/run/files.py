@@ -1,18 +1,38 @@
-"""Writing files so that they appear whole or not at all."""
+"""Writing files so that they appear whole or not at all, and stay when the power fails."""
 
 import os
 import pathlib
 import tempfile
 
+from fevgan_jax.runtime.errors import UserError
+
+
+def require_folder(path: str | os.PathLike) -> None:
+    """Checks that files can be written into a folder, or that it can be made.
+
+    Raises:
+      UserError: it, or a folder above it, is a file or may not be written.
+    """
+    there = pathlib.Path(path).absolute()
+    while not os.path.lexists(there):
+        there = there.parent
+    if not there.is_dir():
+        raise UserError(f"{path}: {there} is a file; name a folder for the output.")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise UserError(f"{path}: {there} may not be written; name a folder that you may write to.")
+
 
 def write_atomic(path: str | os.PathLike, content: bytes) -> None:
     """Writes `content` to `path` through a temporary neighbour and a rename.
+
+    When this returns, the content, its name and the folders that were made for it are on the disk.
 
     Args:
       path: the file to make or replace; its folder is made when it is missing.
       content: the whole content.
     """
     path = pathlib.Path(path)
+    made = [folder for folder in path.parents if not folder.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -25,6 +45,17 @@ def write_atomic(path: str | os.PathLike, content: bytes) -> None:
     except BaseException:
         os.unlink(aside)
         raise
+    for folder in (path, *made):
+        sync(folder.parent)
+
+
+def sync(path: str | os.PathLike) -> None:
+    """Returns when a file's content, or a folder's list of names, is on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _umask() -> int:

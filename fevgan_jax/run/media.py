@@ -1,4 +1,4 @@
-"""Frames as files that people can look at: GIF, MP4, PNG and sheets of frames."""
+"""Encodes frames as GIF, MP4 and PNG, and lays them out in strips and grids."""
 
 import io
 import os
@@ -39,11 +39,11 @@ def enlarge(frames: np.ndarray, scale: int) -> np.ndarray:
 
 
 def gif(frames: np.ndarray, fps: float = FRAMES_PER_SECOND, scale: int = 1) -> bytes:
-    """Encodes a video as a GIF that plays for ever.
+    """Encodes a video as a GIF that repeats endlessly.
 
     Sixteen frames share a palette and nothing is dithered (choice, measured on faces: with a
-    palette for each frame the still parts flicker twenty times as much, with one for all 32 the
-    colours are coarser; dithering flickers too). It is chosen before the frames are enlarged.
+    palette for each frame still parts flicker twenty times as much, with one for all 32 the
+    colours are coarser; dithering flickers too). The palette is computed before the enlargement.
 
     Args:
       frames: uint8 `[T, H, W, 3]`.
@@ -51,7 +51,7 @@ def gif(frames: np.ndarray, fps: float = FRAMES_PER_SECOND, scale: int = 1) -> b
       scale: whole factor by which the frames are enlarged.
 
     Returns:
-      The file's bytes. A frame equal to the one before it lengthens that one, as GIF writers do.
+      The file's bytes. A frame equal to the one before it is merged with it, as GIF writers do.
     """
     pictures = []
     for start in range(0, len(frames), _FRAMES_OF_A_PALETTE):
@@ -80,6 +80,31 @@ def _palette(frames: np.ndarray) -> Image.Image:
     )
 
 
+def webp(frames: np.ndarray, fps: float = FRAMES_PER_SECOND, scale: int = 1) -> bytes:
+    """Encodes a video as an animated WebP that plays for ever, in all colours.
+
+    Args:
+      frames: uint8 `[T, H, W, 3]`.
+      fps: frames per second; a WebP counts time in milliseconds.
+      scale: whole factor by which the frames are enlarged.
+
+    Returns:
+      The file's bytes.
+    """
+    first, *others = map(Image.fromarray, enlarge(frames, scale))
+    file = io.BytesIO()
+    first.save(
+        file,
+        "WEBP",
+        save_all=True,
+        append_images=others,
+        duration=round(1000 / fps),
+        loop=0,
+        quality=80,
+    )
+    return file.getvalue()
+
+
 def png(image: np.ndarray) -> bytes:
     """Encodes one picture, uint8 `[H, W, 3]`, as a PNG."""
     file = io.BytesIO()
@@ -93,12 +118,12 @@ def write_mp4(
     fps: float = FRAMES_PER_SECOND,
     scale: int = 1,
 ) -> None:
-    """Writes a video as H.264 that every player shows; the file appears whole or not at all.
+    """Writes a video as H.264 with 4:2:0 colour; the file appears whole or not at all.
 
     Args:
       path: the file to make or replace; its folder is made when it is missing.
-      frames: uint8 `[T, H, W, 3]`; where an odd side would stay odd, its last row or column is
-        doubled, because 4:2:0 colour needs even sizes.
+      frames: uint8 `[T, H, W, 3]`; where an enlarged side is odd, its last row or column is
+        repeated, because 4:2:0 colour needs even sizes.
       fps: frames per second.
       scale: whole factor by which the frames are enlarged.
     """
@@ -109,7 +134,7 @@ def write_mp4(
     size = f"{frames.shape[2]}x{frames.shape[1]}"
     source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-video_size", size, "-framerate", str(fps)]
     source += ["-i", "-", "-vf", f"scale=iw*{scale}:ih*{scale}:flags=lanczos+accurate_rnd"]
-    # Choice: twice as fast as the usual preset at 16, for a tenth more bytes and 0.3 dB of 43.
+    # Choice: twice as fast as the default preset at 16, for a tenth more bytes and 0.3 dB of 43.
     target = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "15", "-pix_fmt", "yuv420p"]
     target += ["-movflags", "+faststart"]
     with (
@@ -118,7 +143,7 @@ def write_mp4(
     ):
         made = os.path.join(aside, "video.mp4")
         ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error"]
-        # imageio's own writer would not say that ffmpeg failed.
+        # imageio's own writer does not report that ffmpeg failed.
         done = subprocess.run(
             [*ffmpeg, *source, *target, made],
             input=frames.tobytes(),
@@ -145,10 +170,10 @@ def strip(frames: np.ndarray, count: int = 8) -> np.ndarray:
 
 
 def grid(rows: Sequence[Sequence[np.ndarray]], gap: int = 2) -> np.ndarray:
-    """Sets pictures or videos of one size in rows and columns on black.
+    """Arranges pictures or videos of one size in rows and columns on black.
 
     Args:
-      rows: rows of uint8 `[..., H, W, 3]`; a short row is filled up with black.
+      rows: rows of uint8 `[..., H, W, 3]`; a short row is padded with black.
       gap: black pixels between neighbours.
 
     Returns:

@@ -25,17 +25,15 @@ class Summaries:
     """
 
     def __init__(self, workdir: str | os.PathLike, is_writer: bool = True):
-        """Makes the run's folder; its event file begins with the first write.
+        """Opens nothing: the folder and its event file begin with the first write.
 
         Args:
-          workdir: the run's folder, made when it is missing.
+          workdir: the run's folder.
           is_writer: whether this process writes.
         """
         self.metrics_path = pathlib.Path(workdir) / "metrics.jsonl"
         self._is_writer = is_writer
         self._on_exit = contextlib.ExitStack()
-        if is_writer:
-            self.metrics_path.parent.mkdir(parents=True, exist_ok=True)
 
     @functools.cached_property
     def _tensorboard(self):
@@ -78,6 +76,8 @@ class Summaries:
             open(self.metrics_path, "a", encoding="utf-8") as file,
         ):
             file.write(json.dumps(line) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
 
     def timings(self, step: int, values: Mapping[str, float]) -> None:
         """Writes numbers that differ from run to run, to TensorBoard alone."""

@@ -1,1 +1,1 @@
-"""Flags, processes, meshes and errors: what every command stands on."""
+"""Flags, processes, meshes and errors, shared by every command."""

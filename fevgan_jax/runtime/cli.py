@@ -1,4 +1,4 @@
-"""How every command starts, and how it ends."""
+"""Start and end of every command: flags, logging, errors and exit status."""
 
 import atexit
 import errno
@@ -9,10 +9,10 @@ import sys
 from collections.abc import Callable, Sequence
 from logging import WARNING, LogRecord
 
-# A command makes some 900,000 objects on the way to its first step, and keeps them: to look for
-# rubbish among them after every 700, as Python does, takes a tenth of that time.
+# A command creates some 900,000 objects before its first step, and keeps them. Garbage collection
+# at Python's threshold of 700 objects takes a tenth of that time.
 gc.set_threshold(100_000, 100)
-atexit.register(gc.freeze)  # it would look three times more on the way out, for half a second
+atexit.register(gc.freeze)  # collections at exit take half a second
 
 import clu
 import jax
@@ -23,19 +23,19 @@ from fevgan_jax.runtime import processes
 from fevgan_jax.runtime.errors import Preempted, UserError
 
 BAD_INPUT = 2
-"""Exit status of a command that was given something it cannot use: to repeat it is no help."""
+"""Exit status for input that the command cannot use; running it again does not help."""
 
 LOST_PEER = 1
-"""Exit status of a process whose run has lost another."""
+"""Exit status of a process whose run has lost another process."""
 
 PREEMPTED = 143
-"""Exit status of a run that SIGTERM has stopped: a scheduler that sees it starts it again."""
+"""Exit status of a run stopped by SIGTERM; schedulers that see it start the run again."""
 
 _XLA_FLAGS = (
     "--xla_backend_extra_options=-disable-lsr,-unroll-threshold=100,-unroll-partial-threshold=100"
 )
-"""No search for cheaper addresses, and fewer loops written out: what LLVM would do besides takes a
-tenth to a quarter of the compilation on a CPU, and a step is no sooner done (choice: measured)."""
+"""Turns loop strength reduction off and lowers the unrolling thresholds of LLVM: they take a tenth
+to a quarter of the compilation time on a CPU and make a step no faster (choice: measured)."""
 
 
 def run(main: Callable[[], None]) -> None:
@@ -54,7 +54,7 @@ def run(main: Callable[[], None]) -> None:
         os.environ["XLA_FLAGS"] = f"{_XLA_FLAGS} {os.environ.get('XLA_FLAGS', '')}"
 
     def guarded(_: Sequence[str]) -> None:
-        main()  # what it returns is no exit status
+        main()  # its return value is not an exit status
 
     try:
         _with_sentences(lambda: app.run(guarded, flags_parser=_parse))
@@ -82,7 +82,7 @@ def _with_sentences(command: Callable[[], None]) -> None:
             LOST_PEER,
         )
     except OSError as error:
-        # A full or read-only disk is the user's to mend; anything else is ours to see.
+        # The user can mend a full or read-only disk; any other error is a fault of the code.
         if error.errno not in (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT):
             raise
         _fail(
@@ -93,19 +93,19 @@ def _with_sentences(command: Callable[[], None]) -> None:
 
 
 def _only_cpu() -> bool:
-    """Whether JAX can find no accelerator, whose compiler would heed the same flags.
+    """Whether JAX can find no accelerator, whose compiler would read the same flags.
 
-    XLA reads them once, with its first device, so that it cannot be asked.
+    XLA reads the flags when it opens its first device, so the devices cannot be listed here.
     """
     others = any(importlib.util.find_spec(name) for name in ("jax_plugins", "libtpu"))
     return jax.config.jax_platforms == "cpu" or not others
 
 
 def _is_for_the_user(record: LogRecord) -> bool:
-    """Our own messages and clu's progress; of all other libraries only their warnings."""
-    spoken_by = os.path.dirname(record.pathname)
+    """Whether to show a record: our own, clu's progress, and warnings of every other library."""
+    folder = os.path.dirname(record.pathname)
     ours = tuple(os.path.dirname(module.__file__) for module in (fevgan_jax, clu))
-    return record.levelno >= WARNING or spoken_by.startswith(ours)
+    return record.levelno >= WARNING or folder.startswith(ours)
 
 
 def _parse(argv: Sequence[str]) -> Sequence[str]:

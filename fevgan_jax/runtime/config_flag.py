@@ -1,13 +1,18 @@
 """The `--config` flag: a config file's path, or the bare name of a config that ships."""
 
 import pathlib
+import re
+import sys
+import traceback
 
+import ml_collections
 from absl import flags
 from ml_collections import config_flags
 from ml_collections.config_flags.config_flags import ConfigFileFlagParser
 
 from fevgan_jax import configs
 from fevgan_jax.runtime.errors import UserError
+from fevgan_jax.runtime.names import did_you_mean
 
 SHIPPED = pathlib.Path(configs.__path__[0])
 
@@ -31,14 +36,59 @@ def shipped() -> list[str]:
     return sorted(str(path.with_suffix("")) for path in files)
 
 
-def define(name: str, help_string: str) -> flags.FlagHolder:
-    """Defines the flag; `--config.field=value` overrides a field of what it names."""
-    holder = config_flags.DEFINE_config_file(name, None, help_string)
-    flags.FLAGS[name].parser = _Parser(name)
-    flags.mark_flag_as_required(name)
+def define(
+    name: str, help_string: str, flag_values: flags.FlagValues = flags.FLAGS
+) -> flags.FlagHolder:
+    """Defines a config flag; `--config.field=value` overrides a field of the config."""
+    holder = config_flags.DEFINE_config_file(name, None, help_string, flag_values)
+    flag_values[name].parser = _Parser(name)
+    flags.mark_flag_as_required(name, flag_values)
     return holder
 
 
 class _Parser(ConfigFileFlagParser):
-    def parse(self, path):
-        return super().parse(str(find(path)))
+    def parse(self, path: str) -> ml_collections.ConfigDict:
+        """Runs the config file, and checks that the fields overridden on the command line exist.
+
+        Raises:
+          UserError: there is no such file, it fails, or it has no such field.
+        """
+        file = find(path)
+        try:
+            config = super().parse(str(file))
+        except UserError:
+            raise
+        except Exception as error:  # a config file is code, which may raise anything
+            raise UserError(_failure(file, error)) from error
+        for argument in flags.FLAGS.read_flags_from_files(sys.argv[1:]):
+            if override := re.match(rf"--?(?:no)?{self.name}\.([^=]+)", argument):
+                _check_field(self.name, config, override[1])
+        return config
+
+
+def _failure(file: pathlib.Path, error: Exception) -> str:
+    # The library replaces these two by a copy whose message holds a traceback.
+    copied = isinstance(error, TypeError | ValueError) and error.__context__
+    cause = error.__context__ if copied else error
+    lines = [
+        frame.lineno
+        for frame in traceback.extract_tb(cause.__traceback__)
+        if frame.filename == str(file)
+    ]
+    place = f"{file}, line {lines[-1]}" if lines else str(file)
+    said = " ".join(str(cause).split())
+    return f"{place} is not a config ({type(cause).__name__}: {said}): mend that file."
+
+
+def _check_field(flag: str, config: ml_collections.ConfigDict, path: str) -> None:
+    """Raises UserError unless a config has the field `path`, such as `data.window`."""
+    place, section = flag, config
+    for part in path.split("."):
+        name = part.partition("[")[0]
+        if not isinstance(section, ml_collections.ConfigDict):
+            raise UserError(f"--{flag}.{path}: {place} is {section!r} and has no fields.")
+        if name not in section:
+            raise UserError(
+                f"--{flag}.{path}: {place} has no field {name!r}: {did_you_mean(name, section)}"
+            )
+        place, section = f"{place}.{name}", section[name]

@@ -1,4 +1,4 @@
-"""A disk that is full, in whatever words a library says so."""
+"""Detects a full disk behind the exceptions of other libraries."""
 
 import contextlib
 import os
@@ -9,13 +9,13 @@ from fevgan_jax.runtime.errors import UserError
 
 @contextlib.contextmanager
 def full_disk_is_bad_input(folder: str | os.PathLike) -> Iterator[None]:
-    """Turns a library's error about a full disk into a sentence for the user.
+    """Turns a library's exception about a full disk into a UserError.
 
-    Forced: tensorstore, array_record, ffmpeg and TensorFlow each raise a kind of their own for it,
-    none of them an OSError with its errno, and clu hides it behind another.
+    Forced: tensorstore, array_record, ffmpeg and TensorFlow each raise an exception of their own,
+    none of them an OSError with its errno, and clu wraps it in another.
 
     Args:
-      folder: what was being written.
+      folder: the folder that is written to.
 
     Raises:
       UserError: the disk is full.

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Mapping
 from typing import NoReturn
 
 import jax
@@ -14,8 +15,19 @@ from jax.experimental import multihost_utils
 from fevgan_jax.runtime.errors import UserError
 
 HEARTBEAT_SECONDS = 60
-"""After so long a silence of one process JAX ends the others, with SIGABRT and its own message
-(choice: its own 100 s is longer than the 30 s to 60 s that schedulers give)."""
+"""Seconds without a heartbeat after which JAX ends the other processes, with SIGABRT and its own
+message (choice: JAX's 100 s is longer than the 30 s to 60 s that schedulers give)."""
+
+_THIS_MACHINE = ("localhost", "127.0.0.1", "[::1]")
+_GPU_SHARE = 0.75  # choice: what JAX takes for one process
+_GPU_SETTINGS = (
+    "XLA_PYTHON_CLIENT_MEM_FRACTION",
+    "XLA_CLIENT_MEM_FRACTION",
+    "XLA_PYTHON_CLIENT_PREALLOCATE",
+    "XLA_PYTHON_CLIENT_ALLOCATOR",
+    "CUDA_VISIBLE_DEVICES",
+    "JAX_LOCAL_DEVICE_IDS",
+)
 
 
 def define_flags() -> None:
@@ -27,17 +39,21 @@ def define_flags() -> None:
 
 
 def start() -> None:
-    """Joins the other processes where `--distributed` says that there are any.
+    """Joins the other processes of the run when `--distributed` is given.
 
-    SLURM, Kubernetes, Open MPI and TPU pods are recognised by JAX itself. Must come before
-    anything that touches a device.
+    SLURM, Kubernetes, Open MPI and TPU pods are recognised by JAX itself. Must be called
+    before anything that uses a device.
 
     Raises:
-      UserError: no cluster is recognised and the flags do not name the processes, or they make
-        no sense.
+      UserError: no cluster is recognised and the flags do not name the processes, or contradict
+        each other.
     """
     if not flags.FLAGS.distributed:
         return
+    shared = gpu_memory(
+        os.environ, flags.FLAGS.coordinator_address or "", flags.FLAGS.num_processes or 1
+    )
+    os.environ.update(shared)  # before JAX makes its devices
     try:
         jax.distributed.initialize(
             flags.FLAGS.coordinator_address,
@@ -47,15 +63,36 @@ def start() -> None:
         )
     except ValueError as error:
         raise UserError(
-            f"--distributed cannot tell the processes of this run ({str(error).rstrip('.')}): give "
+            f"--distributed cannot find this run's processes ({str(error).rstrip('.')}): give "
             "--coordinator_address=HOST:PORT, --num_processes and --process_id in each of them."
         ) from error
     if not is_main():
         logging.set_stderrthreshold("warning")
 
 
+def gpu_memory(
+    environ: Mapping[str, str], coordinator_address: str, num_processes: int
+) -> dict[str, str]:
+    """What to add to the environment of processes that share this machine's GPUs.
+
+    JAX takes three quarters of a GPU's memory for each process at its start. Where the flags name
+    the processes, and the coordinator is this machine under a name that no other one knows, all of
+    them run here and each of them takes every GPU: they get equal parts of it. A launcher's
+    processes (SLURM, Open MPI) and those that are given GPUs of their own share none.
+
+    Args:
+      environ: the environment; what it says of memory already stands.
+      coordinator_address: `host:port` of process 0, "" where a launcher knows it.
+      num_processes: how many the run has.
+    """
+    is_here = coordinator_address.rpartition(":")[0] in _THIS_MACHINE
+    if not is_here or num_processes < 2 or any(name in environ for name in _GPU_SETTINGS):
+        return {}
+    return {"XLA_PYTHON_CLIENT_MEM_FRACTION": f"{_GPU_SHARE / num_processes:.3f}"}
+
+
 def is_one_of_several() -> bool:
-    """Whether other processes take part in this run; touches no device."""
+    """Whether other processes take part in this run; uses no device."""
     return jax.distributed.is_initialized() and jax.process_count() > 1
 
 
@@ -65,13 +102,13 @@ def is_main() -> bool:
 
 
 def abandon(status: int | None) -> NoReturn:
-    """Leaves a run whose other processes still wait for this one, without saying goodbye.
+    """Exits at once, without waiting for the other processes of the run.
 
-    Forced: at a normal exit JAX waits minutes for all the others, which wait for this one's part
-    of a sum. Its closed connections tell them at once.
+    Forced: at a normal exit JAX waits minutes for the others, which wait for this process in a
+    collective. Its closed connections end their wait at once.
 
     Args:
-      status: the exit status; None prints the exception that is being handled, and is 1.
+      status: the exit status; None prints the exception being handled and exits with 1.
     """
     if status is None:
         traceback.print_exc()
@@ -81,14 +118,14 @@ def abandon(status: int | None) -> NoReturn:
 
 
 def is_from_a_lost_peer(error: Exception) -> bool:
-    """Whether an error of JAX comes of another process that is gone."""
+    """Whether an error of JAX was caused by the loss of another process."""
     return is_one_of_several() and "Gloo" in str(error)
 
 
 def return_freed_memory() -> None:
-    """Hands the system what the C library keeps of freed memory, where that one can (glibc).
+    """Returns the freed memory that the C library keeps to the system (glibc only).
 
-    Compiling leaves it 0.6 GiB, which would add to all that the process takes later.
+    After compilation it keeps 0.6 GiB, which would add to the process's later use.
     """
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
@@ -96,9 +133,9 @@ def return_freed_memory() -> None:
 
 
 class Preemption:
-    """Whether the scheduler wants its machines back (SIGTERM); a context manager.
+    """Whether the scheduler has asked the run to stop (SIGTERM); a context manager.
 
-    Where there are several processes, JAX carries the news to all of them and picks the step.
+    With several processes, JAX tells all of them and chooses the step at which they stop.
     """
 
     def __enter__(self) -> "Preemption":
@@ -112,7 +149,7 @@ class Preemption:
             signal.signal(signal.SIGTERM, self._before)
 
     def reached(self, step: int) -> bool:
-        """Whether to save and stop after this step; to be asked at each, true in all processes."""
+        """Whether to save and stop after this step; asked at every step, equal in all processes."""
         return self._asked or multihost_utils.reached_preemption_sync_point(step)
 
     def _note(self, *_: object) -> None:

@@ -1,4 +1,4 @@
-"""Where arrays live: one mesh axis, `data`, over every device of every process."""
+"""Placement of arrays: one mesh axis, `data`, over every device of every process."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,10 +14,10 @@ DATA_AXIS = "data"
 
 
 def make_mesh(devices: Sequence[jax.Device] | None = None) -> Mesh:
-    """Lays the devices out along the one axis `data`.
+    """Arranges the devices along the one axis `data`.
 
-    Forced: the axis is Auto, because `jax.make_mesh` alone now makes Explicit axes, which would ask
-    the models to spell out a sharding for every intermediate result.
+    Forced: the axis is Auto, because `jax.make_mesh` makes Explicit axes by default, for which the
+    models would have to state a sharding for every intermediate result.
 
     Args:
       devices: the devices to use; every device of every process when not given.
@@ -42,7 +42,7 @@ def replicated(mesh: Mesh) -> NamedSharding:
 
 
 def check_batch_size(batch_size: int, mesh: Mesh, microbatches: int = 1) -> None:
-    """Raises UserError unless every device gets as many rows of each part of the global batch."""
+    """Raises UserError unless every device gets the same number of rows of each microbatch."""
     devices = mesh.devices.size
     unit = devices * microbatches
     if batch_size > 0 and batch_size % unit == 0:
@@ -83,7 +83,7 @@ def to_global(rows: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array
 
 
 def to_host(arrays: Any) -> Any:
-    """The whole of global arrays, in every process; all of them must ask for it together."""
+    """Copies global arrays whole to every process's host; all processes must call it together."""
 
     def whole(array: jax.Array) -> np.ndarray:
         if array.is_fully_addressable or array.is_fully_replicated:

@@ -1,4 +1,4 @@
-"""Processes that share out work, one core each."""
+"""A pool of worker processes, one core each."""
 
 import collections
 import concurrent.futures
@@ -16,7 +16,7 @@ import cv2
 
 
 class Workers:
-    """Processes that start with the first work and end with this.
+    """Worker processes that start with the first task and end with their parent.
 
     Attributes:
       count: how many processes.
@@ -34,8 +34,8 @@ class Workers:
         """Starts `work(*arguments)`.
 
         Args:
-          work: a function that its module's name and its own lead to, or a partial of one.
-          *arguments: what it is given.
+          work: a function at the top level of a module, or a partial of one (it is pickled).
+          *arguments: the function's arguments.
         """
         with _nothing_to_import():
             return self._pool.submit(work, *arguments)
@@ -44,10 +44,10 @@ class Workers:
         """Yields `work(item)` of each item, in order.
 
         Args:
-          work: as `submit` takes it.
-          items: what it is given; read a little ahead of what was yielded.
+          work: as in `submit`.
+          items: the function's arguments, read a bounded number ahead of the results.
         """
-        ahead = collections.deque()  # bounded, or finished work would pile up in memory
+        ahead = collections.deque()  # bounded, because results wait in memory
         for item in items:
             ahead.append(self.submit(work, item))
             if len(ahead) > 2 * self.count:
@@ -58,9 +58,9 @@ class Workers:
 
 @contextlib.contextmanager
 def _nothing_to_import() -> Iterator[None]:
-    """Hides the running program from processes that start meanwhile.
+    """Hides the main module from processes that start within this context.
 
-    Each would import it anew, with the TensorFlow or JAX that it brings and no worker needs.
+    Each would import it again, with TensorFlow or JAX, which no worker needs.
     """
     program = sys.modules["__main__"]
     sys.modules["__main__"] = types.ModuleType("__main__")
@@ -72,11 +72,11 @@ def _nothing_to_import() -> Iterator[None]:
 
 def _start() -> None:
     cv2.setNumThreads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _end_with_parent() -> None:
-    """Ends this process when its parent is killed: it would wait for work for ever."""
+    """Ends this process when its parent is killed; otherwise it would wait for work for ever."""
     multiprocessing.parent_process().join()
     os._exit(1)

@@ -1,1 +1,1 @@
-"""What a training step is, the loop around it, and how its result is opened again."""
+"""The training step, the loop around it, and how a trained model is loaded."""

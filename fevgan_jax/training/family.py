@@ -1,18 +1,18 @@
-"""A model family: the module that `config.model.name` names, and what holds where it is silent.
+"""A model family: the module that `config.model.name` names, and the defaults of its exports.
 
-A family module exports Linen modules and may say more about itself:
+A family module exports Linen modules, and optionally:
 
     Generator.__call__(condition, *, train) -> {"video": [B, T, H, W, 3] in [-1, 1], ...}
     Discriminator.__call__(judged, condition, *, train) -> {head: logits [B, ...]}
     FEATURES            features of the data set that a training batch holds
-    augment(batch, keys, **settings)            a training batch, changed at random row by row
-    condition(batch)    what both modules are given
-    real(batch)         what the outputs are compared with, by the same names
+    augment(batch, keys, **settings)            a training batch with random changes, per row
+    condition(batch)    the condition of both modules
+    real(batch)         the real data that the outputs are compared with, by the same names
     JUDGED              the output, or outputs, that the discriminator sees: "video"
     to_video(outputs, condition)      the outputs as the video that is shown and evaluated
     GENERATOR_LOSSES, DISCRIMINATOR_LOSSES      loss terms of its own
-    make_rule(config, family)         an update rule of its own, see `training.rules`
-    LOGGED(config)      names of the values that its own rule logs
+    make_rule(config, family)         an update rule, by default `training.step.make_rule`
+    LOGGED(config)      names of the values that its rule logs
 
 `models.inputs` holds the defaults of the functions.
 """
@@ -39,15 +39,15 @@ Judged = jax.Array | dict[str, jax.Array]
 
 @dataclasses.dataclass(frozen=True)
 class Family:
-    """A family's modules, built from a config, and its answers to what a run asks of it.
+    """A family's modules, built from a config, and the functions that a run calls.
 
     Attributes:
       module: the family's Python module.
       generator: makes the outputs.
-      discriminator: judges them; None in a run without a loss for it.
+      discriminator: judges them; None in a run without a discriminator loss.
       encoder: the frozen net and features of `condition["identity"]`, or None.
       window: frames of a clip that are generated; 0 for all.
-      augmentation: settings of the family's `augment`; empty to train on the batch as it is.
+      augmentation: settings of the family's `augment`; empty for no augmentation.
       class_names: the data set's expressions.
     """
 
@@ -74,15 +74,15 @@ class Family:
         }
 
     def examples(self, batch: Batch, keys: jax.Array | None = None) -> Batch:
-        """The batch as the family sees it.
+        """The batch as the family's functions take it.
 
         Pictures become floats in [-1, 1], `photo` `[B, H, W, 3]` is the first frame of the whole
         clip, and clips are cut to the window.
 
         Args:
           batch: features `[B, ...]` as they are on disk; uint8 with three channels is a picture.
-          keys: `[B]`, to draw where each window starts and to augment; None for neither, as in
-            sampling, where all windows start at the first frame.
+          keys: `[B]`, to draw each window's start and to augment; None, as in sampling, starts all
+            windows at the first frame and does not augment.
         """
         batch = {
             name: inputs.to_signed(array) if _is_picture(array) else array
@@ -95,7 +95,7 @@ class Family:
         return self.windows(batch, keys)
 
     def windows(self, batch: Batch, keys: jax.Array | None = None) -> Batch:
-        """The batch with clips cut to the window, which `keys` draw; all start at 0 without."""
+        """The batch with clips cut to windows that `keys` draw; without keys all start at 0."""
         return clips.window(batch, self.window, keys) if self.window else batch
 
     def condition(
@@ -105,17 +105,17 @@ class Family:
         keys: jax.Array,
         progress: jax.Array | float,
     ) -> Batch:
-        """What the modules are given.
+        """The modules' condition.
 
         Args:
           batch: from `examples`; `photo` and `label` are enough for a photo-conditioned family.
           frozen: parameters of the frozen nets, by name.
           keys: `[B]`, a PRNG key for each row's noise.
-          progress: how much of the training is done, in [0, 1]; 1 to sample.
+          progress: share of the training that is done, in [0, 1]; 1 in sampling.
 
         Returns:
-          The family's own condition, `key`, `progress` `[B]` and, where the config has an identity
-          encoder, `identity` `[B, h, w, D]`: the batch's, where that knows it already.
+          The family's own condition, `key`, `progress` `[B]` and, if the config has an identity
+          encoder, `identity` `[B, h, w, D]`, taken from the batch if it is there.
         """
         condition = getattr(self.module, "condition", inputs.condition)(batch)
         if self.encoder:
@@ -127,18 +127,18 @@ class Family:
         return condition | {"key": keys, "progress": progress}
 
     def real(self, batch: Batch) -> Batch:
-        """What the outputs are compared with."""
+        """The real data that the outputs are compared with."""
         return getattr(self.module, "real", inputs.real)(batch)
 
     def judged(self, outputs: Batch) -> Judged:
-        """What the discriminator sees of the outputs, or of what is real."""
+        """The discriminator's input from the outputs, or from the real data."""
         names = getattr(self.module, "JUDGED", "video")
         if isinstance(names, str):
             return outputs[names]
         return {name: outputs[name] for name in names}
 
     def to_video(self, outputs: Batch, condition: Batch) -> jax.Array:
-        """The video `[B, T, H, W, 3]` in [-1, 1] that the outputs are shown as."""
+        """The video `[B, T, H, W, 3]` in [-1, 1] by which the outputs are shown."""
         return getattr(self.module, "to_video", inputs.to_video)(outputs, condition)
 
 
@@ -174,7 +174,7 @@ def _is_picture(array: jax.Array) -> bool:
 
 
 def _build(module: type[nn.Module], config: ml_collections.ConfigDict, classes: int) -> nn.Module:
-    """A module with the config's fields; it is told the number of classes if it asks."""
+    """A module with the config's fields, and the number of classes if it has a field for it."""
     fields = {name: _hashable(value) for name, value in config.to_dict().items()}
     if "num_classes" in module.__dataclass_fields__:
         fields = {"num_classes": classes} | fields
@@ -182,5 +182,5 @@ def _build(module: type[nn.Module], config: ml_collections.ConfigDict, classes: 
 
 
 def _hashable(value: Any) -> Any:
-    """A config read from JSON has lists where Linen wants tuples, at any depth."""
+    """Lists to tuples at any depth: Linen needs tuples, and a config from JSON has lists."""
     return tuple(map(_hashable, value)) if isinstance(value, list | tuple) else value

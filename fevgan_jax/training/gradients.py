@@ -1,4 +1,4 @@
-"""Each player's loss on one part of a batch, and its gradient."""
+"""Each player's loss on one microbatch, and its gradient."""
 
 import dataclasses
 import functools
@@ -16,20 +16,20 @@ from fevgan_jax.training.state import TrainState, frozen_parts
 
 Statistics = dict[str, Mapping[str, Any]]
 Result = tuple[Any, Mapping[str, Any], dict[str, jax.Array]]
-"""A player's gradient, its moved statistics, and the values that are logged."""
+"""A player's gradient, its updated statistics, and the values that are logged."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """One part of a batch, ready for both networks.
+    """One microbatch, ready for both networks.
 
     Attributes:
-      condition: what both are given.
-      real: what the outputs are compared with.
+      condition: the condition of both networks.
+      real: the real data that the outputs are compared with.
       frozen: parameters of the frozen nets, by name.
       step: steps taken so far.
-      keys: a PRNG key each for the generator's pass (`generator`), the discriminator's on what is
-        `real` and on the `fake`, and the loss `terms`.
+      keys: PRNG keys by use: the generator's pass (`generator`), the discriminator's passes on
+        real data (`real`) and on fakes (`fake`), and the loss terms (`terms`).
     """
 
     condition: Batch
@@ -47,7 +47,7 @@ def prepare(
     batch: Batch,
     key: jax.Array,
 ) -> Part:
-    """Turns features as they are on disk into what the networks see.
+    """Turns features as they are on disk into the networks' inputs.
 
     Args:
       config: the experiment.
@@ -55,7 +55,7 @@ def prepare(
       step: steps taken so far.
       frozen: parameters of the frozen nets, by name.
       batch: features `[B, ...]`.
-      key: all that is drawn for this part follows from it.
+      key: the PRNG key of all random numbers of this microbatch.
     """
     names = ("examples", "rows", "generator", "real", "fake", "terms")
     keys = dict(zip(names, jax.random.split(key, len(names)), strict=True))
@@ -72,15 +72,15 @@ def make_gradients(
 ) -> Callable[[TrainState, Statistics, Part, Sequence[str]], dict[str, Result]]:
     """Builds `gradients(state, statistics, part, players) -> {player: Result}`.
 
-    One generator forward serves both players. The discriminator judges what is real and what is
-    generated apart, so that neither shares BatchNorm statistics with the other, and its judgement
-    of the generated serves both: pulled back to its own parameters with one cotangent, to the
-    outputs with the other. Each player's gradient comes with its own statistics alone: the
-    generator's half never moves the discriminator's.
+    One generator forward serves both players. The discriminator is applied to real and generated
+    data separately, so that they do not share BatchNorm statistics. Its pass on the generated data
+    serves both players: one cotangent is pulled back to its own parameters, the other to the
+    outputs. Each player's result holds its own statistics only: the generator's loss never updates
+    the discriminator's.
 
     With `config.compute_dtype` "bfloat16" the players compute in it; parameters, statistics and
-    losses stay float32. With `config.remat` the backward passes keep no activations but compute
-    them again.
+    losses stay float32. With `config.remat` activations are not stored for the backward passes but
+    computed again.
     """
     settings = losses.settings(config)
     cast = functools.partial(floats_as, jnp.dtype(config.compute_dtype))
@@ -140,7 +140,7 @@ def make_gradients(
             )
 
         def loss(player: str, own, outputs, logits):
-            """A player's loss, and its terms; what it may move are its arguments."""
+            """A player's loss and its terms; `own`, `outputs` and `logits` are differentiated."""
             used = params | {player: own}
             context = Context(
                 outputs=outputs | others,
@@ -190,7 +190,7 @@ def make_gradients(
 
 
 def logged_names(config: ml_collections.ConfigDict) -> list[str]:
-    """The names of the values that the gradients of this config come with."""
+    """The names of the values that this config's gradients are logged with."""
     names = [
         name
         for player in ("generator", "discriminator")
@@ -211,7 +211,7 @@ def floats_as(dtype: Any, tree: Any) -> Any:
 
 
 def _kept(config, name: str, before: Mapping[str, Any], moved: Mapping[str, Any]):
-    """The moved statistics, but for those of parts that `config.freeze` names."""
+    """The updated statistics; those of parts that `config.freeze` names keep their old values."""
 
     def keep(collection: str, tree: Any) -> Any:
         frozen = frozen_parts(config, name, tree)
@@ -225,7 +225,7 @@ def _kept(config, name: str, before: Mapping[str, Any], moved: Mapping[str, Any]
 
 
 def _split(outputs: Batch) -> tuple[Batch, Batch]:
-    """The outputs that a gradient can flow through, and those of integers."""
+    """The floating-point outputs, which have gradients, and the others."""
     floats = {n: x for n, x in outputs.items() if jnp.issubdtype(x.dtype, jnp.floating)}
     return floats, {name: x for name, x in outputs.items() if name not in floats}
 

@@ -6,22 +6,25 @@ from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import ml_collections
+import numpy as np
 from absl import logging
 from clu import parameter_overview
 
 from fevgan_jax import recognizers
 from fevgan_jax.data import pipeline
+from fevgan_jax.run import lock
 from fevgan_jax.run.checkpoint import Checkpoints
 from fevgan_jax.run.summaries import Summaries
 from fevgan_jax.run.timetable import Timetable
-from fevgan_jax.run.workdir import keep_config, plain
+from fevgan_jax.run.workdir import find_changes, keep_config, plain
 from fevgan_jax.runtime import processes, sharding
 from fevgan_jax.runtime.errors import Preempted
 from fevgan_jax.training import released, trained
+from fevgan_jax.training.check import check_clips, check_config
 from fevgan_jax.training.family import Family, build_family, frozen_encoders
 from fevgan_jax.training.programs import draw_state, encode_photos, lower_train_step
 from fevgan_jax.training.samples import Samples
-from fevgan_jax.training.state import TrainState
+from fevgan_jax.training.state import TrainState, not_finite
 from fevgan_jax.training.step import make_metrics
 
 
@@ -39,18 +42,21 @@ def train(
       The state after the last step.
 
     Raises:
-      UserError: the data, a frozen net or the batch size does not fit, or the workdir holds
-        another experiment or a broken checkpoint.
-      FloatingPointError: a loss was not finite; names the step.
+      UserError: a field of the config, the data or a frozen net does not fit, or the workdir
+        holds another experiment or a damaged checkpoint, or another training runs in it; the
+        workdir is then as it was.
+      FloatingPointError: a loss or what a step made of the state was not finite; names the step.
       Preempted: SIGTERM came, and the state is saved.
     """
+    check_config(config)
     mesh = sharding.make_mesh()
     sharding.check_batch_size(config.batch_size, mesh, config.microbatches)
     data = config.data
-    source = pipeline.open_source(data.data_dir, data.dataset, "train", data.frames)
+    source = pipeline.open_source(data.data_dir, data.dataset, "train", data.frames, data.version)
     family = describe_data(config, source)
+    check_clips(config)
+    changes = find_changes(config, workdir)
     frozen, hashes = recognizers.load(frozen_encoders(config), weights_dir)
-    keep_config(config, workdir, is_writer=processes.is_main())
 
     everywhere = sharding.replicated(mesh)
     frozen = jax.device_put(frozen, everywhere)
@@ -59,20 +65,24 @@ def train(
     encode_once = config.encode_once and family.encoder
 
     with (
+        lock.hold(workdir, is_holder=processes.is_main()),
         Checkpoints(workdir) as checkpoints,
         Summaries(workdir, is_writer=processes.is_main()) as summaries,
         processes.Preemption() as preemption,
         ThreadPoolExecutor(1) as beside,
     ):
         if checkpoints.latest_step is None:
-            start = 0
+            start = last_line = 0
         else:
             state = trained.restore(checkpoints, config, family, hashes, mesh)
             start = int(state.step)
             logging.info("Resuming after step %d.", start)
             if start >= config.num_steps:
+                _claim(config, workdir, changes, start)
                 return state
-        summaries.cut_back(start)
+            # Averages that are not empty: the line of this step was the last of a shorter run.
+            averages, none = jax.tree.leaves(state.metrics), jax.tree.leaves(no_metrics())
+            last_line = start if all(map(np.array_equal, averages, none)) else start - 1
         photos = encode_photos(family, frozen, source) if encode_once else {}
         rows = config.batch_size * config.rule.critic_steps
         shapes = pipeline.batch_shapes(source, family.features, rows, photos)
@@ -83,7 +93,7 @@ def train(
             state = drawing.result()
             if config.initial_weights:
                 state = jax.device_put(released.start_from(config, state), everywhere)
-        # Not until now: readers would hold up the tracing, which needs the interpreter.
+        # After tracing, which needs the interpreter and would be slowed down by the readers.
         batches = pipeline.train_batches(
             source,
             family.features,
@@ -93,11 +103,15 @@ def train(
             mesh=mesh,
             rows_by_clip=photos,
             keep_on_device=data.on_device,
+            cache_gib=data.cache_gib,
         )
         train_step = lowered.compile()
+        # A start that fails, for memory or a mistake, leaves the workdir as it was.
+        _claim(config, workdir, changes, start)
+        summaries.cut_back(last_line)
         processes.return_freed_memory()
         if start == 0:
-            # Not until now: it waits for the starting values.
+            # After compiling, because it waits for the initial values.
             overview = _overview(state)
         timetable = Timetable(config)
         logged, clock = start, time.perf_counter()
@@ -106,26 +120,30 @@ def train(
             if step == start + 1:
                 jax.block_until_ready(state)
                 logging.info("Step %d is done: the first since the start.", step)
-                # Not until now: both bring TensorFlow, whose import takes 3 s of one of the cores.
+                # After the first step: both import TensorFlow, which takes 3 s of one core.
                 progress = _progress(config.num_steps)
                 if start == 0:
                     summaries.hparams(plain(config), overview)
             progress(step)
             last = step == config.num_steps
-            if step % config.log_every == 0 or last:
+            line_is_due = step % config.log_every == 0
+            if line_is_due or last:
                 _stop_on_nan(state)
                 values = state.metrics.compute()
                 summaries.scalars(step, {name: float(value) for name, value in values.items()})
                 pace = (step - logged) / (time.perf_counter() - clock)
                 summaries.timings(step, {"steps_per_second": pace})
                 logged, clock = step, time.perf_counter()
-                # Anew each time: the step takes the buffers of the state it is given.
+            if line_is_due:
+                # New buffers each time, because the step donates those of its state.
                 state = state.replace(metrics=no_metrics())
             if step % config.sample_every == 0 or last:
                 samples.write(step, state, summaries)
             preempted = preemption.reached(step)
             if timetable.is_due(step) or preempted or last:
                 _stop_on_nan(state)
+                if name := not_finite(state):
+                    raise FloatingPointError(_failed(name, step))
                 checkpoints.save(step, state, hashes)
             if preempted and not last:
                 checkpoints.wait()
@@ -134,10 +152,19 @@ def train(
     return state
 
 
+def _claim(config, workdir, changes, start: int) -> None:
+    if processes.is_main():
+        keep_config(config, workdir, changes, start)
+
+
 def describe_data(config: ml_collections.ConfigDict, source: pipeline.Source) -> Family:
     """Writes into the config what the data set says of itself, and builds the family for it."""
     data = config.data
+    if data.data_dir:
+        # The workdir must lead to the data from every folder.
+        data.data_dir = str(pipeline.data_root(data.data_dir).absolute())
     data.class_names = source.class_names or data.class_names
+    data.version, data.fingerprint = source.version, source.fingerprint
     family = build_family(config)
     source.check_features(family.features)
     example = source.read(0, family.features)
@@ -158,10 +185,14 @@ def _progress(num_steps: int):
 def _stop_on_nan(state: TrainState) -> None:
     failed = int(state.failed_step)
     if failed >= 0:
-        raise FloatingPointError(
-            f"a loss was not finite at step {failed}: nothing after the last checkpoint is kept; "
-            "lower the learning rate or a loss weight, or look for broken clips."
-        )
+        raise FloatingPointError(_failed("a loss or a weight", failed))
+
+
+def _failed(what: str, step: int) -> str:
+    return (
+        f"{what} was not finite at step {step}: nothing after the last checkpoint is kept; lower "
+        "the learning rate or a loss weight, or look for broken clips."
+    )
 
 
 def _overview(state: TrainState) -> str:

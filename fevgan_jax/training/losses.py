@@ -1,7 +1,7 @@
 """The loss terms, by name: a config gives each its weight, and absent terms are never computed.
 
-A term is a pure function of what one step has computed. A family that needs its own exports
-`GENERATOR_LOSSES` or `DISCRIMINATOR_LOSSES` of the same form beside its modules.
+A term is a pure function of what one step has computed. A family that needs other terms exports
+`GENERATOR_LOSSES` or `DISCRIMINATOR_LOSSES` of the same form.
 """
 
 import dataclasses
@@ -21,21 +21,21 @@ Arrays = dict[str, jax.Array]
 
 @dataclasses.dataclass(frozen=True)
 class Context:
-    """What a loss term may look at. A gradient flows through everything that the player moves.
+    """The inputs of a loss term; gradients flow through all that depends on the player.
 
     Attributes:
       outputs: the generator's outputs, `video` `[B, T, H, W, C]` in [-1, 1] for most families.
-      real: what they are compared with, by the same names.
-      condition: what both networks were given.
-      real_logits: the discriminator's heads on what is real, each `[B, ...]`.
+      real: the real data they are compared with, by the same names.
+      condition: the condition of both networks.
+      real_logits: the discriminator's heads on the real data, each `[B, ...]`.
       fake_logits: the same on the outputs.
       generate: `generate(condition) -> outputs` applies the generator again.
       judge: `judge(judged) -> logits` applies the discriminator again.
-      judged: `judged(outputs or real)` is what the discriminator sees of them.
+      judged: `judged(outputs or real)` is the discriminator's input.
       frozen: parameters of the frozen nets, by name.
       encoder: the net and features of `condition["identity"]`; None where there is none.
       step: steps taken so far, int32.
-      key: a PRNG key for what the terms draw.
+      key: a PRNG key for terms that draw numbers.
     """
 
     outputs: Arrays = dataclasses.field(default_factory=dict)
@@ -84,7 +84,7 @@ def generator_wasserstein(context: Context) -> jax.Array:
 
 
 def critic_wasserstein(context: Context) -> jax.Array:
-    """The critic's mean score of fakes minus that of what is real (Arjovsky et al. 2017)."""
+    """The critic's mean score of fakes minus that of real data (Arjovsky et al. 2017)."""
     fake, real = real_fake(context.fake_logits), real_fake(context.real_logits)
     return sum(a.mean() - b.mean() for a, b in zip(fake, real, strict=True))
 
@@ -92,7 +92,7 @@ def critic_wasserstein(context: Context) -> jax.Array:
 def gradient_penalty(context: Context) -> jax.Array:
     """(|gradient| - 1)^2 of the scores at random mixtures of real and fake (Gulrajani et al. 2017).
 
-    The gradient's norm is taken over all that the discriminator sees of a row.
+    The gradient's norm is taken over all of a row's inputs to the discriminator.
     """
     real, fake = context.judged(context.real), context.judged(context.outputs)
     rows = len(jax.tree.leaves(real)[0])
@@ -107,7 +107,7 @@ def gradient_penalty(context: Context) -> jax.Array:
 
     gradient = jax.grad(score)(jax.tree.map(mix, real, fake))
     squares = sum(jnp.square(leaf).reshape(rows, -1).sum(1) for leaf in jax.tree.leaves(gradient))
-    return jnp.square(jnp.sqrt(squares + 1e-12) - 1.0).mean()  # choice: 1e-12 keeps it smooth at 0
+    return jnp.square(jnp.sqrt(squares + 1e-12) - 1.0).mean()  # choice: 1e-12, smooth at 0
 
 
 def generator_category(context: Context) -> jax.Array:
@@ -116,7 +116,7 @@ def generator_category(context: Context) -> jax.Array:
 
 
 def discriminator_category(context: Context) -> jax.Array:
-    """Cross-entropy of the head `category` on what is real (Odena et al. 2017, without fakes)."""
+    """Cross-entropy of the head `category` on real data (Odena et al. 2017, without fakes)."""
     return _category(context.real_logits, context.condition)
 
 
@@ -139,7 +139,7 @@ def identity(
     Args:
       context: what the step has computed.
       encoder: the frozen net and its feature maps; not necessarily the generator's own encoder.
-      frames: indices of the generated frames that are compared; the paper takes 4 of 32.
+      frames: indices of the generated frames that are compared (paper: 4 of 32).
       norm: "l1" or "l2".
     """
     video = context.outputs["video"][:, jnp.array(frames)]
@@ -162,7 +162,7 @@ def real_fake(logits: Arrays) -> list[jax.Array]:
     if not heads:
         raise ValueError(
             f"the discriminator has no head whose name starts with 'real_fake' ({sorted(logits)}): "
-            "name one so, or leave the losses out that ask for it."
+            "name one so, or leave out the losses that need it."
         )
     return heads
 
@@ -183,7 +183,7 @@ DISCRIMINATOR_LOSSES = {
 
 
 def settings(config: ml_collections.ConfigDict) -> dict[str, dict[str, Any]]:
-    """The keyword arguments of the terms that take any: the config's sections `<term>_loss`."""
+    """Keyword arguments of the loss terms: the config's sections `<term>_loss`, by term."""
     return {
         name.removesuffix("_loss"): config[name].to_dict()
         for name in config
@@ -203,8 +203,8 @@ def weighted_sum(
       weights: weight of each term: a number, or an optax schedule of the step in the form that
         `make_schedule` takes.
       terms: the functions, by name.
-      settings: keyword arguments of the terms that take any, by name.
-      context: what the terms look at.
+      settings: keyword arguments of the terms, by name.
+      context: the terms' inputs.
 
     Returns:
       The weighted sum, and each term before its weight.

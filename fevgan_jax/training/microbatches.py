@@ -1,4 +1,4 @@
-"""A batch that is worked off in parts, for what does not fit in memory at once."""
+"""Gradient accumulation: a batch processed in microbatches, to save memory."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ import jax.numpy as jnp
 def split(batch: Any, parts: int) -> Any:
     """Splits rows `[B, ...]` into `[parts, B / parts, ...]`: row r belongs to part r mod parts.
 
-    A device's rows stay on it: it has as many of each part.
+    Rows stay on their device, which has the same number of each part.
     """
     return jax.tree.map(
         lambda rows: jnp.moveaxis(rows.reshape(-1, parts, *rows.shape[1:]), 1, 0), batch
@@ -27,7 +27,7 @@ def accumulate(
     """Runs `compute(carried, part, key) -> carried, results` on each part of a batch in turn.
 
     Returns:
-      What the last part left in `carried`, and the means of the results.
+      `carried` after the last part, and the means of the results.
     """
     if parts == 1:
         return compute(carried, batch, key)

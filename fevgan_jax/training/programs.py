@@ -1,4 +1,4 @@
-"""The programs that a run compiles: its first state, its step, and the photos' features."""
+"""The programs that a run compiles: its initial state, its step, and the photos' features."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -16,7 +16,7 @@ from fevgan_jax.training.family import Batch, Family
 from fevgan_jax.training.state import TrainState, init_state
 from fevgan_jax.training.step import make_metrics, make_train_step
 
-_PHOTOS = 32  # encoded together
+_PHOTOS = 32  # photos of one encoder batch
 
 
 def lower_train_step(
@@ -27,12 +27,12 @@ def lower_train_step(
     frozen: dict[str, Any],
     batch: Batch,
 ) -> jax.stages.Lowered:
-    """Lowers the training step for a mesh: the state is on every device, and donated.
+    """Lowers the training step for a mesh; the state is replicated, and its buffers are donated.
 
     Args:
       config: the experiment.
       family: its modules.
-      mesh: the devices; they share the batch's rows.
+      mesh: the devices, over which the batch's rows are split.
       state: a state, or its shapes.
       frozen: the frozen nets, or their shapes.
       batch: a batch, or its shapes.
@@ -44,8 +44,8 @@ def lower_train_step(
         in_shardings=(everywhere, everywhere, sharding.batch_sharding(mesh)),
         out_shardings=everywhere,
         donate_argnums=0,
-        # Else XLA orders a CPU's operations for speed alone: no faster, and `mug` at batch 16 takes
-        # 2.6 GiB of temporaries in place of 1.8.
+        # On a CPU, XLA's default schedule is no faster and ignores memory: 2.6 GiB of temporaries
+        # for `mug` at batch 16, against 1.8 GiB with this option.
         compiler_options=(
             {"xla_cpu_scheduler_type": "CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED"} if on_cpu else {}
         ),
@@ -61,21 +61,21 @@ def draw_state(
 ) -> tuple[TrainState, Future]:
     """A new run's state: its shapes at once, its values from a thread.
 
-    The caller runs nothing on the devices until they are there: each device must meet all programs
-    in one order.
+    The caller runs nothing on the devices until the values are ready: every device must run all
+    programs in the same order.
     """
     metrics = make_metrics(config, family)
     init = jax.jit(
         lambda: init_state(config, family, metrics),
         out_shardings=sharding.replicated(mesh),
-        # Compiling the random draws took 23 s with LLVM's optimisations and 3.5 s without.
+        # Compiling the initialisation took 23 s with LLVM's optimisations and 3.5 s without.
         compiler_options={"xla_backend_optimization_level": 0},
     ).lower()
     return init.out_info, beside.submit(lambda: init.compile()())
 
 
 def encode_photos(family: Family, frozen: dict[str, Any], source: Source) -> dict[str, np.ndarray]:
-    """What the identity encoder sees in the neutral photo of each clip: both are fixed."""
+    """The identity encoder's features of each clip's neutral photo, which do not change."""
     encode = jax.jit(
         lambda frozen, pixels: recognizers.encode(family.encoder, frozen, to_signed(pixels))
     )

@@ -1,6 +1,6 @@
 """Released weights: both networks in bfloat16 with the config they were trained with.
 
-The verb `export` makes them, and `config.initial_weights` names them.
+The command `export` writes them, and `config.initial_weights` names them.
 """
 
 import json
@@ -17,11 +17,11 @@ import ml_collections
 import numpy as np
 
 from fevgan_jax.run.files import write_atomic
-from fevgan_jax.run.workdir import plain
+from fevgan_jax.run.workdir import read_config, to_json
 from fevgan_jax.runtime.errors import UserError
 from fevgan_jax.training import trained
 from fevgan_jax.training.gradients import floats_as
-from fevgan_jax.training.state import TrainState, Weights
+from fevgan_jax.training.state import TrainState, Weights, not_finite
 
 ASSETS = pathlib.Path(__file__).parents[1] / "assets"
 
@@ -33,7 +33,7 @@ def export(workdir: str | os.PathLike, output: str | os.PathLike) -> None:
 
     Args:
       workdir: the trained run.
-      output: the folder to make.
+      output: the folder to create.
     """
     model = trained.load(workdir, sampling_only=False)
     state, config = model.state, model.config
@@ -45,32 +45,39 @@ def export(workdir: str | os.PathLike, output: str | os.PathLike) -> None:
     narrow = jax.tree.map(np.asarray, floats_as(jnp.bfloat16, weights))
     write_atomic(output / "weights.msgpack", flax.serialization.msgpack_serialize(narrow))
     shutil.copy(pathlib.Path(workdir) / "metrics.jsonl", output)
-    # Where one person keeps data and weights is nobody else's concern.
+    # Paths on the exporting machine are of no use elsewhere.
     config.data.data_dir = ""
     config.initial_weights = pathlib.Path(config.initial_weights).name
-    write_atomic(output / "config.json", (json.dumps(plain(config), indent=2) + "\n").encode())
+    write_atomic(output / "config.json", to_json(config))
+
+
+def generator(name: str) -> tuple[ml_collections.ConfigDict, dict[str, Any]]:
+    """The config and the generator's variables of released weights.
+
+    Args:
+      name: a folder of `ASSETS`, or the full path of one that `export` made.
+
+    Raises:
+      UserError: there are no released weights of that name.
+    """
+    folder = _folder(name)
+    return read_config(folder), _read(folder)["generator"]
 
 
 def start_from(config: ml_collections.ConfigDict, state: TrainState) -> TrainState:
-    """Puts the released weights that `config.initial_weights` names in place of the drawn ones.
+    """Replaces drawn parameters by the released weights that `config.initial_weights` names.
 
-    `config.initial_parts` names the parts to take, here and there: `{"generator/encoder":
-    "generator/first/encoder"}`. Without it, all that both have is taken. The optimizers start
-    empty.
+    `config.initial_parts` maps paths of this model to paths of the released one:
+    `{"generator/encoder": "generator/first/encoder"}`. Without it, every part that both have is
+    taken. The optimizers' states are initialised.
 
     Raises:
-      UserError: there are no such weights or parts, or they are of another model.
+      UserError: there are no such weights or parts, or they are of another model or not finite.
     """
-    folder = ASSETS / config.initial_weights  # a path from the root stands for itself
-    if not (folder / "weights.msgpack").is_file():
-        there = ", ".join(sorted(path.parent.name for path in ASSETS.glob("*/weights.msgpack")))
-        raise UserError(
-            f"there are no released weights {config.initial_weights!r}: give the full path of a "
-            f"folder that `export` made, or one of: {there}."
-        )
+    folder = _folder(config.initial_weights)
     stored = _read(folder)
     drawn = {name: getattr(state, name).variables for name in stored}
-    # A run without a loss for it has no discriminator to give or to take.
+    # A run without a discriminator loss has no discriminator.
     whole = {name: name for name in stored if stored[name]["params"] and drawn[name]["params"]}
     started = {name: dict(variables) for name, variables in drawn.items()}
     for here, there in (config.initial_parts.to_dict() or whole).items():
@@ -96,7 +103,7 @@ def start_from(config: ml_collections.ConfigDict, state: TrainState) -> TrainSta
         name: Weights(variables.pop("params"), variables) for name, variables in started.items()
     }
     return state.replace(
-        # Buffers of its own: the step takes over all that it is given.
+        # Copied, because the step donates the buffers of its state.
         average=state.average and jax.tree.map(jnp.copy, weights["generator"]),
         **{
             name: getattr(state, name).replace(params=new.params, statistics=new.statistics)
@@ -106,14 +113,30 @@ def start_from(config: ml_collections.ConfigDict, state: TrainState) -> TrainSta
     )
 
 
+def _folder(name: str) -> pathlib.Path:
+    folder = ASSETS / name  # an absolute path replaces ASSETS
+    if not (folder / "weights.msgpack").is_file():
+        there = ", ".join(sorted(path.parent.name for path in ASSETS.glob("*/weights.msgpack")))
+        raise UserError(
+            f"there are no released weights {name!r}: give the full path of a folder that "
+            f"`export` made, or one of: {there}."
+        )
+    return folder
+
+
 def _read(folder: pathlib.Path) -> dict[str, dict[str, Any]]:
     """Both players' variables, float32, by collection."""
     stored = flax.serialization.msgpack_restore((folder / "weights.msgpack").read_bytes())
     for variables in stored.values():
-        # An earlier form of the file holds BatchNorm's averages alone, under another name.
+        # Older files hold only BatchNorm's averages, under this name.
         averages = variables.pop("statistics", None)
         if averages:
             variables["batch_stats"] = averages
+    if name := not_finite(stored):
+        raise UserError(
+            f"{name} is not finite in the released weights {folder}: export them from a run whose "
+            "checkpoint is whole."
+        )
     return jax.tree.map(np.asarray, floats_as(np.float32, stored))
 
 
@@ -135,11 +158,11 @@ def _replaced(tree: Any, path: list[str], part: Any) -> Any:
 
 
 def _inflate(stored: Any, drawn: Any) -> Any:
-    """Gives the kernels of a generator of key frames the time side of one of whole clips.
+    """Adds the time axis to the kernels of a generator trained on key frames.
 
-    Each moment then fills the two that a doubling makes of it: the video is the first picture and
-    then the second, and training joins them (choice: as I3D inflates 2D kernels, Carreira and
-    Zisserman 2017, but for a doubling).
+    A kernel that doubles the frames then repeats each time step: the video is initially the first
+    picture and then the second (choice: as I3D inflates 2D kernels, Carreira and Zisserman 2017,
+    for transposed convolutions that double the time).
     """
     there = dict(jax.tree_util.tree_leaves_with_path(drawn))
 

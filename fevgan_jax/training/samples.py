@@ -1,4 +1,4 @@
-"""A few fixed test clips, real beside generated, for TensorBoard and the eye."""
+"""A few fixed test clips, real beside generated, for TensorBoard and the folder of samples."""
 
 from typing import Any
 
@@ -6,17 +6,17 @@ import jax
 import ml_collections
 import numpy as np
 
-from fevgan_jax.data import pipeline
 from fevgan_jax.run import media
 from fevgan_jax.run.summaries import Summaries
 from fevgan_jax.runtime import sharding
+from fevgan_jax.training.datasets import open_evaluated
 from fevgan_jax.training.family import Family
 from fevgan_jax.training.sampling import clip_keys, make_sample_step
 from fevgan_jax.training.state import TrainState
 
 
 class Samples:
-    """Clips of the split that evaluation measures, spread over it; each keeps its noise."""
+    """Clips of the evaluation split, evenly spread over it; each has fixed noise."""
 
     def __init__(self, config: ml_collections.ConfigDict, family: Family, frozen: dict[str, Any]):
         """Reads the clips.
@@ -26,15 +26,10 @@ class Samples:
           family: its modules.
           frozen: parameters of the frozen nets, by name.
         """
-        source = pipeline.open_source(
-            config.data.data_dir,
-            config.eval.dataset or config.data.dataset,
-            config.eval.split,
-            config.data.frames,
-        )
+        source = open_evaluated(config, config.eval.split)
         chosen = np.linspace(0, len(source) - 1, min(config.num_samples, len(source))).astype(int)
         clips = [source[int(index)] for index in chosen]
-        self._names = [f"{source.class_names[clip['label']]}_{clip['subject']}" for clip in clips]
+        self._names = [clip["clip"] for clip in clips]
         given = {*family.features, "video", "label"} & set(clips[0])
         self._batch = {name: np.stack([clip[name] for clip in clips]) for name in sorted(given)}
         self._real = family.windows(self._batch)["video"]

@@ -1,4 +1,4 @@
-"""One sampling step, pure, and the keys of its noise."""
+"""One pure sampling step, and the keys of its noise."""
 
 import hashlib
 from collections.abc import Callable, Iterable
@@ -16,9 +16,10 @@ def make_sample_step(family: Family) -> Callable[[Any, dict[str, Any], Batch, ja
     """Builds `sample(variables, frozen, batch, keys) -> uint8 video [B, T, H, W, C]`.
 
     It uses running averages, so that a photo alone gives the same video as in a batch.
-    `batch` holds `photo` uint8 `[B, H, W, C]` and `label` int32 `[B]`, or whatever the family's
-    condition is made of; a feature may have one row for all, which is then encoded once. `keys`
-    `[B]` are the rows' own, from `clip_keys`.
+
+    `batch` holds `photo` uint8 `[B, H, W, C]` and `label` int32 `[B]`, or other features that the
+    family's condition needs; a feature may have one row for all, which is then encoded once.
+    `keys` `[B]` are one per row, from `clip_keys`.
     """
 
     def sample(variables, frozen, batch: Batch, keys: jax.Array) -> jax.Array:
@@ -39,9 +40,9 @@ def clip_keys(seed: int, names: Iterable[str], sample: int = 0) -> jax.Array:
     """The PRNG keys `[B]` of clips: functions of seed, name and sample index alone.
 
     Args:
-      seed: of the sampling.
-      names: what tells a clip from all others.
-      sample: which of the samples of one clip.
+      seed: seed of the sampling.
+      names: unique names of the clips.
+      sample: index among the samples of one clip.
     """
     key = jax.random.fold_in(jax.random.key(seed), sample)
     digests = [int.from_bytes(hashlib.sha256(name.encode()).digest()[:4]) for name in names]

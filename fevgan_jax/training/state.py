@@ -1,4 +1,4 @@
-"""What a step needs and changes: two players, their optimizers, one key."""
+"""The training state: two players, their optimizers, one PRNG key."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,20 +7,26 @@ import flax
 import jax
 import jax.numpy as jnp
 import ml_collections
+import numpy as np
 from clu import metrics as clu_metrics
 
 from fevgan_jax import recognizers
+from fevgan_jax.runtime.errors import UserError
 from fevgan_jax.training.family import Batch, Family
 from fevgan_jax.training.optimizers import make_optimizer
+
+NETWORKS = ("generator", "discriminator", "average")
+"""The fields of a state that hold network weights."""
 
 
 @flax.struct.dataclass
 class Weights:
-    """A network's parameters, and its other variables.
+    """A network's parameters and its other variables.
 
     Attributes:
-      params: the parameters, which a gradient moves.
-      statistics: all that the network itself moves, by collection: `batch_stats` and any other.
+      params: the parameters, which the optimizer updates.
+      statistics: variables that the network itself updates, by collection: `batch_stats` and any
+        other.
     """
 
     params: Any
@@ -28,20 +34,20 @@ class Weights:
 
     @property
     def variables(self) -> dict[str, Any]:
-        """What a module is applied to."""
+        """The variables that a module is applied with."""
         return {"params": self.params, **self.statistics}
 
 
 @flax.struct.dataclass
 class Player(Weights):
-    """One of the two networks in training: its weights and its optimizer's state."""
+    """One of the two trained networks: its weights and its optimizer's state."""
 
     optimizer: Any
 
 
 @flax.struct.dataclass
 class TrainState:
-    """All that a checkpoint holds; read only to sample, it lacks what that does not need.
+    """The content of a checkpoint; restored for sampling only, unneeded fields are None.
 
     Attributes:
       step: steps taken so far, int32.
@@ -49,9 +55,9 @@ class TrainState:
       generator: the generator.
       discriminator: the discriminator, empty in a run without a loss for it.
       average: the generator's moving averages, or None.
-      metrics: running averages since the last line of metrics, so that a resumed run writes
-        the line an undisturbed one does.
-      failed_step: the first step whose losses were not finite, or -1.
+      metrics: running averages since the last line of metrics, so that a resumed run writes the
+        same line as an uninterrupted one.
+      failed_step: the first step whose losses, weights or statistics were not finite, or -1.
     """
 
     step: jax.Array
@@ -68,6 +74,21 @@ class TrainState:
         return self.average or self.generator
 
 
+def is_finite(*trees: Any) -> jax.Array:
+    """Whether all floating-point numbers of some trees are finite; pure, so it can be jitted."""
+    leaves = [leaf for leaf in jax.tree.leaves(trees) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+    return jnp.stack([jnp.isfinite(leaf).all() for leaf in leaves]).all()
+
+
+def not_finite(tree: Any) -> str | None:
+    """Names the first leaf of a tree that holds a number that is not finite, on the host."""
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        floating = jnp.issubdtype(leaf.dtype, jnp.floating)
+        if floating and not np.isfinite(np.asarray(leaf, np.float32)).all():
+            return jax.tree_util.keystr(path, simple=True, separator=".")
+    return None
+
+
 def batch_shapes(config: ml_collections.ConfigDict, family: Family, rows: int) -> Batch:
     """The shapes of a batch of the family's features, as the data set holds them.
 
@@ -75,7 +96,7 @@ def batch_shapes(config: ml_collections.ConfigDict, family: Family, rows: int) -
 
     Args:
       config: the experiment.
-      family: whose features they are.
+      family: its modules.
       rows: the batch's size.
     """
     frames, height, width, channels = config.data.clip_shape
@@ -99,13 +120,13 @@ def init_state(
     metrics: type[clu_metrics.Collection],
     sampling_only: bool = False,
 ) -> TrainState:
-    """Draws both networks and empties their optimizers; pure, so it can run under jit.
+    """Draws both networks' parameters and initialises their optimizers; pure, can run under jit.
 
     Args:
       config: the experiment.
       family: its modules.
-      metrics: the collection whose averages the state carries.
-      sampling_only: leave out what is not needed to sample.
+      metrics: the collection of averages that the state holds.
+      sampling_only: leave out what sampling does not need.
     """
     key, generator_key, discriminator_key, noise_key = jax.random.split(
         jax.random.key(config.seed), 4
@@ -136,32 +157,50 @@ def init_state(
 
 
 def player_optimizer(config: ml_collections.ConfigDict, name: str, params: Any):
-    """The optimizer of a player, `generator` or `discriminator`, which leaves frozen parts out."""
-    frozen = frozen_parts(config, name, params)
-    return make_optimizer(config[f"{name}_optimizer"], frozen)
+    """The optimizer of a player, `generator` or `discriminator`, which leaves frozen parts out.
+
+    Raises:
+      UserError: `config.freeze` names a part that the player does not have.
+    """
+    leaves = [_names(path) for path, _ in jax.tree_util.tree_leaves_with_path(params)]
+    for path in _frozen_paths(config, name):
+        if not any(leaf[: len(path)] == path for leaf in leaves):
+            parts = sorted({leaf[0] for leaf in leaves})
+            raise UserError(
+                f"config.freeze: the {name} has no part {'/'.join(path)!r}; its first names are "
+                f"{', '.join(parts)}."
+            )
+    return make_optimizer(config[f"{name}_optimizer"], frozen_parts(config, name, params))
 
 
 def frozen_parts(config: ml_collections.ConfigDict, name: str, tree: Any) -> Any:
-    """A tree that is True where `config.freeze` names a parameter of a player; None if nowhere.
+    """A tree that is True where `config.freeze` names a player's parameter; None if it names none.
 
     Args:
       config: the experiment; `freeze` holds paths such as `generator/encoder`.
       name: `generator` or `discriminator`.
       tree: its parameters, or one collection of its statistics.
     """
-    paths = [tuple(path.split("/")[1:]) for path in config.freeze if path.split("/")[0] == name]
+    paths = _frozen_paths(config, name)
     if not paths:
         return None
 
     def is_frozen(path: tuple[Any, ...], _: Any) -> bool:
-        names = tuple(entry.key for entry in path)
-        return any(names[: len(prefix)] == prefix for prefix in paths)
+        return any(_names(path)[: len(prefix)] == prefix for prefix in paths)
 
     return jax.tree_util.tree_map_with_path(is_frozen, tree)
 
 
+def _frozen_paths(config: ml_collections.ConfigDict, name: str) -> list[tuple[str, ...]]:
+    return [tuple(path.split("/")[1:]) for path in config.freeze if path.split("/")[0] == name]
+
+
+def _names(path: tuple[Any, ...]) -> tuple[str, ...]:
+    return tuple(entry.key for entry in path)
+
+
 def _draw(module, key, *inputs) -> Weights:
-    # Any rng stream that a module asks for is drawn from that of its parameters.
+    # Flax derives any other rng stream that a module asks for from `params`.
     variables = dict(module.init({"params": key}, *inputs, train=False))
     return Weights(variables.pop("params", {}), variables)
 

@@ -1,4 +1,4 @@
-"""One training step, pure: the paper's Algorithm 1, and what a config's `rule` makes of it."""
+"""One pure training step: the paper's Algorithm 1, with the variants of a config's `rule`."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,11 +13,11 @@ from fevgan_jax.convolutions import native, operations
 from fevgan_jax.training import microbatches
 from fevgan_jax.training.family import Batch, Family
 from fevgan_jax.training.gradients import floats_as, logged_names, make_gradients, prepare
-from fevgan_jax.training.state import Player, TrainState, Weights, player_optimizer
+from fevgan_jax.training.state import Player, TrainState, Weights, is_finite, player_optimizer
 
 Values = dict[str, jax.Array]
 Rule = Callable[[TrainState, dict[str, Any], Batch, jax.Array], tuple[TrainState, Values]]
-"""`rule(state, frozen, batch, key)` updates the players and gives the values that are logged."""
+"""`rule(state, frozen, batch, key)` returns the state with updated players, and logged values."""
 
 
 def make_train_step(
@@ -37,7 +37,11 @@ def make_train_step(
         frozen = floats_as(jnp.dtype(config.compute_dtype), frozen)
         new, values = rule(state, frozen, batch, key)
         total = sum(values.get(f"{player}_loss", 0.0) for player in ("generator", "discriminator"))
-        failed = (state.failed_step < 0) & ~jnp.isfinite(total)
+        # A finite loss may still make an update that is not. Optimizers, twice as large as the
+        # weights, are looked at before they are saved.
+        players = new.generator, new.discriminator
+        whole = is_finite(total, [(player.params, player.statistics) for player in players])
+        failed = (state.failed_step < 0) & ~whole
         return new.replace(
             step=state.step + 1,
             average=_average(config.ema_decay, state, new.generator),
@@ -51,16 +55,16 @@ def make_train_step(
 def make_rule(config: ml_collections.ConfigDict, family: Family) -> Rule:
     """Builds the rule that `config.rule` describes.
 
-    `order` "simultaneous" takes both losses before either update (paper, Algorithm 1), so that one
-    generator forward serves both; "discriminator_first" takes the generator's through the updated
-    discriminator. `critic_steps` discriminator updates come before each of the generator's, each on
-    rows of its own. `fresh_fakes` draws the generator's fakes apart from those that the
-    discriminator saw. Without a discriminator loss there is no discriminator.
+    `order` "simultaneous" computes both losses before either update (paper, Algorithm 1), so that
+    one generator forward serves both; "discriminator_first" computes the generator's loss with the
+    updated discriminator. `critic_steps` discriminator updates come before each generator update,
+    each on rows of its own. `fresh_fakes` generates new fakes for the generator's update. Without a
+    discriminator loss there is no discriminator.
 
-    With `config.microbatches` the batch of an update is worked off in so many parts of equal size,
-    and the update takes the mean of their gradients. Row r belongs to part r modulo their number,
-    on any number of devices. BatchNorm then sees a part at a time: each is normalised by its own
-    statistics, over all devices, and the running averages move once for each part, in order.
+    The batch of an update is processed in `config.microbatches` parts of equal size, and the update
+    takes the mean of their gradients. Row r belongs to microbatch r modulo their number, on any
+    number of devices. BatchNorm normalises each microbatch by its own statistics, over all devices,
+    and updates the running averages once per microbatch, in order.
     """
     gradients = make_gradients(config, family)
     rule = config.rule
@@ -111,7 +115,7 @@ def make_rule(config: ml_collections.ConfigDict, family: Family) -> Rule:
 
 
 def make_metrics(config: ml_collections.ConfigDict, family: Family) -> type[clu_metrics.Collection]:
-    """The averages that a run of this config logs: every loss term and both players' sums."""
+    """The averages that a run of this config logs: every loss term and each player's sum."""
     names = getattr(family.module, "LOGGED", logged_names)(config)
     return clu_metrics.Collection.create(
         **{name: clu_metrics.Average.from_output(name) for name in names}
@@ -126,7 +130,7 @@ def _updated(config, name: str, player: Player, gradient, statistics) -> Player:
 
 
 def _average(decay: float, state: TrainState, generator: Player) -> Weights | None:
-    """Moves the averages towards the new generator; a young average forgets its start sooner."""
+    """Moves the averages towards the new generator; the first steps use a smaller decay."""
     if state.average is None:
         return None
     age = state.step.astype(jnp.float32)

@@ -1,4 +1,4 @@
-"""benchmarks/scale/compiled.py: what it reads in an accelerator's program."""
+"""benchmarks/scale/compiled.py: the analysis of an accelerator's program."""
 
 import os
 
@@ -47,7 +47,7 @@ NAIVE = CALL.format(
 
 @pytest.fixture
 def compiled(monkeypatch):
-    monkeypatch.setattr(os, "environ", dict(os.environ))  # it makes settings for its compilers
+    monkeypatch.setattr(os, "environ", dict(os.environ))  # the benchmark sets variables
     monkeypatch.syspath_prepend("benchmarks/scale")
     import compiled
 

@@ -1,4 +1,4 @@
-"""What the compiled step sends from device to device."""
+"""The collectives of the compiled step."""
 
 import jax
 import pytest
@@ -12,10 +12,10 @@ from tests import experiments
 @pytest.fixture(scope="module")
 def program():
     with pytest.MonkeyPatch.context() as patch:
-        # As accelerators run them: those of the CPU work a kernel off in a loop.
+        # The accelerators' convolutions: the CPU's process a kernel in a loop.
         patch.setattr(operations, "is_native", lambda *_: True)
         config = experiments.without_frozen_nets()
-        # The full model's proportions, for a gradient to outweigh its layer's statistics.
+        # The full model's proportions, so that a gradient is larger than its layer's statistics.
         config.model.generator.encoder_features = (16, 32, 64, 128)
         config.model.generator.decoder_features = (256, 128, 64, 32)
         config.model.discriminator.features = (16, 32, 64, 128)
@@ -23,13 +23,13 @@ def program():
         return compiled.as_text(), parameters
 
 
-def test_a_step_sums_gradients_statistics_and_metrics_and_sends_nothing_else(program):
+def test_a_step_sends_only_sums_of_gradients_statistics_and_metrics(program):
     text, parameters = program
     found = scaling.collectives(text)
     assert set(found) == {"all-reduce"}
-    assert " while(" not in text  # each is done once
-    # The discriminator's gradients of real and of fake clips are summed apart: XLA's CPU compiler
-    # lacks the pass (all-reduce-reassociate) by which its GPU compiler sums them once.
+    assert " while(" not in text  # each collective runs once
+    # The discriminator's gradients of real and of fake clips are reduced apart: XLA's CPU compiler
+    # lacks the pass (all-reduce-reassociate) by which its GPU compiler reduces them once.
     gradients = parameters["generator"] + 2 * parameters["discriminator"]
     assert gradients < sum(found["all-reduce"]) <= 1.02 * gradients
 

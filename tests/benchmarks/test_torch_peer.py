@@ -1,4 +1,4 @@
-"""benchmarks/speed/torch_peer.py: a fair peer computes what we compute."""
+"""benchmarks/speed/torch_peer.py: it computes the same step as ours."""
 
 import jax
 import numpy as np
@@ -17,7 +17,7 @@ from fevgan_jax.training.step import make_metrics, make_train_step
 
 
 @pytest.mark.parametrize("compiled", [False, True])
-def test_its_losses_and_updates_are_ours(random_nets, compiled):
+def test_its_losses_and_updates_equal_ours(random_nets, compiled):
     config = experiments.narrow(demo.get_config())
     config.identity_loss.frames = (7, 31)
     frozen, _ = recognizers.load(frozen_encoders(config), None)
@@ -31,7 +31,7 @@ def test_its_losses_and_updates_are_ours(random_nets, compiled):
         compiled,
     )
     step = jax.jit(make_train_step(config, family))
-    # Adam's first step is the gradient's sign, which rounding decides where it is nearly zero.
+    # Adam's first step is the gradient's sign, which is arbitrary where it is nearly zero.
     for seed, tolerance in ((0, 1e-4), (1, 1e-2), (2, 1e-2)):
         batch = experiments.random_batch(3, seed)
         state = step(state.replace(metrics=metrics.empty()), frozen, batch)

@@ -1,4 +1,4 @@
-"""XLA's own convolutions, written as the accelerators' compilers know them."""
+"""XLA's own convolutions, in the form that the accelerators' compilers recognise."""
 
 import functools
 import math
@@ -20,7 +20,7 @@ CASES = [
     ((4, 3), 5, 4, (4, 4), (2, 2), (1, 1)),
     ((5, 6), 4, 3, (3, 5), (1, 3), (1, 0)),
 ]
-"""Kernels that a transposed convolution reaches the whole of its big grid with."""
+"""Kernels with which a transposed convolution reaches the whole of its big grid."""
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -59,7 +59,7 @@ def test_directions_are_those_that_jax_derives(case):
 
 @pytest.mark.parametrize("operation", [convolve, transposed_convolve])
 def test_no_direction_has_windows_over_zeros(operation):
-    """A window is a kernel, or slides over a grid that is not blown up with zeros."""
+    """A window is a kernel's, or slides over a grid that is not dilated with zeros."""
     given, wanted = ((1, 8, 16, 16, 3), (1, 4, 8, 8, 5))
     if operation is transposed_convolve:
         given, wanted = wanted, given

@@ -19,12 +19,12 @@ CASES = [
     (1, (5, 6, 7), 2, 3, (3, 3, 3), (1, 1, 1), (1, 1, 1)),
     (2, (7, 9, 8), 2, 3, (3, 5, 4), (2, 3, 2), (1, 2, 0)),
     (2, (2, 4, 4), 11, 5, (2, 1, 1), (1, 1, 1), (0, 0, 0)),
-    # wide enough for each phase of the time, and each block of the kernel, to be worked off apart
+    # wide enough for each phase in time, and each block of the kernel, to be processed apart
     (1, (5, 9, 8), 17, 19, (5, 4, 4), (3, 2, 2), (2, 1, 1)),
     (1, (2, 4, 4), 64, 128, (4, 4, 4), (2, 2, 2), (1, 1, 1)),
     (1, (2, 2, 2), 128, 64, (4, 4, 4), (2, 2, 2), (1, 1, 1)),
     (1, (3, 3, 3), 512, 128, (3, 3, 1), (1, 1, 1), (1, 1, 0)),
-    # as wide as Winograd's form asks for
+    # as wide as Winograd's form needs
     (1, (8, 8, 8), 32, 40, (4, 4, 4), (2, 2, 2), (1, 1, 1)),
     (1, (8, 16, 8), 40, 32, (1, 4, 4), (1, 2, 2), (0, 1, 1)),
     # pictures
@@ -78,7 +78,7 @@ def test_bfloat16_is_rounded_once(side, channels, features):
     exact = operations.convolve(
         grid.astype(jnp.float32), kernel.astype(jnp.float32), *settings, "native"
     )
-    # Half a unit in the last of its eight digits, for the one rounding at the end.
+    # Half a unit in the last of its eight bits, for the one rounding at the end.
     np.testing.assert_allclose(got.astype(jnp.float32), exact, rtol=2**-8, atol=1e-4)
 
 

@@ -1,4 +1,4 @@
-"""The form of thin ends: equals XLA's own convolution, in one part and in several."""
+"""The form for large grids and few channels: equals XLA's own, in one part and in several."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Winograd's form: equals XLA's own convolution, in one part and in several, where it suits."""
+"""Winograd's form: equals XLA's own convolution, in one part and in several."""
 
 import itertools
 
@@ -40,7 +40,7 @@ def test_parts_are_along_the_first_side_that_has_several_tiles(monkeypatch):
     assert winograd._part(*video) == (0, 4)
     monkeypatch.setattr(winograd, "_PART_BYTES", whole - 1)
     assert winograd._part(*video) == (0, 2)
-    # two parts would do for three tiles, but do not divide them
+    # two parts would fit, but do not divide three tiles
     longer = (2, (6, 8, 8), *video[2:])
     assert winograd._part(*longer) == (0, 2)
 
@@ -68,7 +68,7 @@ def test_products_of_points_are_the_convolution(taps):
         ((4, 8, 8), (4, 4, 4), (2, 2, 2), 32, 64, True),
         ((1, 8, 8), (1, 3, 3), (1, 1, 1), 64, 64, True),
         ((4, 8, 7), (4, 4, 4), (2, 2, 2), 32, 64, False),  # half a tile
-        ((4, 8, 8), (4, 4, 4), (2, 2, 2), 3, 64, False),  # thin
+        ((4, 8, 8), (4, 4, 4), (2, 2, 2), 3, 64, False),  # few channels
         ((4, 8, 8), (4, 4, 4), (2, 2, 2), 64, 3, False),
         ((4, 8, 8), (1, 1, 1), (1, 1, 1), 64, 64, False),  # nothing to save
         ((4, 8, 8), (5, 5, 5), (1, 1, 1), 64, 64, False),

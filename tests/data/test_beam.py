@@ -1,4 +1,4 @@
-"""data/beam.py and clips that were finished ahead, without the package."""
+"""data/beam.py and clips that Beam has prepared, without the package."""
 
 import json
 import pathlib
@@ -26,7 +26,7 @@ def raw(tmp_path):
 
 
 class Elsewhere:
-    """Machines that do all of the work, one item after another."""
+    """Replaces a Beam run: does all of the work, one item after another."""
 
     def __init__(self):
         self.clips = []
@@ -45,7 +45,7 @@ def records(data_dir):
 def test_the_same_records_come_out(raw, tmp_path, monkeypatch):
     here = pathlib.Path(prepare.prepare(NAME, tmp_path / "here", raw))
     ahead = Elsewhere()
-    # What was finished ahead is not made again: only what was skipped is looked at.
+    # Clips prepared ahead are not prepared again: only skipped ones are tried.
     looked_at = []
     original = finished.Workers.map
 
@@ -74,7 +74,7 @@ def test_without_the_package_the_extra_is_named(monkeypatch):
         beam.Run("DirectRunner")
 
 
-def test_a_runner_that_is_not_there_is_named(monkeypatch):
+def test_an_unknown_runner_is_named(monkeypatch):
     def create_runner(name):
         raise ValueError(name)
 
@@ -85,6 +85,6 @@ def test_a_runner_that_is_not_there_is_named(monkeypatch):
         beam.Run("Sprinter")
 
 
-def test_a_set_that_is_drawn_is_no_work_for_it(tmp_path):
+def test_a_rendered_set_refuses_beam(tmp_path):
     with pytest.raises(UserError, match="synthetic_faces/tiny is not made from files"):
         prepare.prepare("synthetic_faces/tiny", tmp_path, ahead=Elsewhere())

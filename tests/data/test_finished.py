@@ -1,4 +1,4 @@
-"""data/finished.py: what happens to real clips when the disk takes no more."""
+"""data/finished.py: preparation of clips, and what happens on a full or read-only disk."""
 
 import dataclasses
 import errno
@@ -15,7 +15,7 @@ NAME = "clip_folder/own"
 
 
 class InThisProcess:
-    """Stands in for `Workers`, whose processes a test cannot change."""
+    """Replaces `Workers`, whose processes a test cannot patch."""
 
     def __init__(self, count):
         self.map = map
@@ -31,7 +31,7 @@ def raw(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("changed", ["nothing", "size", "date", "setting"])
-def test_a_clip_is_made_anew_when_its_files_or_the_settings_are_others(raw, tmp_path, changed):
+def test_a_clip_is_prepared_again_when_its_files_or_settings_change(raw, tmp_path, changed):
     files = tuple(str(file) for file in sorted((raw / "ann" / "grin" / "1").iterdir()))
     clips = [finished.Clip("ann", "grin", "ann/grin/1", files)]
     settings = finished.Settings("dlib", 64, 32, "arc_length", "end")
@@ -50,7 +50,7 @@ def test_a_clip_is_made_anew_when_its_files_or_the_settings_are_others(raw, tmp_
 
 
 def fail_once(monkeypatch, count, code):
-    """Lets so many files be written and not the next: as the system does on a full disk."""
+    """Fails the write after `count` files, as the system does on a full disk."""
     tried, write = [], finished.write_atomic
 
     def write_or_fail(path, content):
@@ -64,7 +64,7 @@ def fail_once(monkeypatch, count, code):
 
 
 @pytest.mark.parametrize("room", [0, 1, 2, 3])
-def test_a_full_disk_is_one_sentence_and_what_is_finished_stays(raw, tmp_path, monkeypatch, room):
+def test_a_full_disk_is_one_sentence_and_finished_clips_stay(raw, tmp_path, monkeypatch, room):
     data = tmp_path / "data"
     with monkeypatch.context() as full:
         tried = fail_once(full, room, errno.ENOSPC)
@@ -78,9 +78,9 @@ def test_a_full_disk_is_one_sentence_and_what_is_finished_stays(raw, tmp_path, m
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
-def test_a_disk_that_became_read_only_stops_the_run_and_blames_no_clip(raw, tmp_path, monkeypatch):
+def test_a_read_only_disk_stops_the_run_and_skips_no_clip(raw, tmp_path, monkeypatch):
     fail_once(monkeypatch, 1, errno.EROFS)
-    # The command makes one sentence of it, see `cli`.
+    # `cli` turns it into one sentence.
     with pytest.raises(OSError, match="Read-only file system"):
         prepare.prepare(NAME, tmp_path / "data", raw)
     assert not [*tmp_path.rglob("*1.0.0"), *tmp_path.rglob("*incomplete*")]

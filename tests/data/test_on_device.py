@@ -1,4 +1,4 @@
-"""data/on_device.py: the same batches, from a set that lies on the devices."""
+"""data/on_device.py: the same batches, from a set in device memory."""
 
 import itertools
 import json
@@ -18,7 +18,7 @@ from fevgan_jax.runtime import sharding
 from fevgan_jax.runtime.errors import UserError
 
 ROOT = pathlib.Path(__file__).parents[2]
-CLIPS = 10  # no multiple of 8 devices
+CLIPS = 10  # not a multiple of 8 devices
 
 
 def read(number):
@@ -118,7 +118,7 @@ def test_processes_hold_a_part_each_and_give_the_same_batches():
         for process in range(2)
     ]
     seen = [each.communicate(timeout=120)[0] for each in both]
-    # Each asks for clip 0 to learn how large a clip is.
+    # Each reads clip 0 for a clip's size.
     assert [json.loads(text.splitlines()[-1]) for text in seen] == [
         [0, 1, 2, 3, 4],
         [0, 5, 6, 7, 8, 9],

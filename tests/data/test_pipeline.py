@@ -92,7 +92,7 @@ def test_only_the_asked_features_are_decoded_and_sent(source, monkeypatch):
 
 def test_a_feature_that_the_set_lacks_is_named(source):
     source.check_features(("video", "label"))
-    with pytest.raises(UserError, match="has no flow, which this model is trained on: it has"):
+    with pytest.raises(UserError, match="has no flow, which is asked of it: it has"):
         source.check_features(("video", "flow"))
 
 
@@ -153,17 +153,18 @@ def test_processes_join_to_the_same_batch(source, monkeypatch):
     assert [first + second for first, second in zip(*parts, strict=True)] == whole
 
 
-def test_a_small_set_is_decoded_once(source, monkeypatch):
-    read, original = [], pipeline._read_row
+def test_a_set_that_fits_is_decoded_once(source, monkeypatch):
+    read, original = [], pipeline.Source.read
     monkeypatch.setattr(
-        pipeline,
-        "_read_row",
-        lambda source, index, *rows: read.append(index) or original(source, index, *rows),
+        pipeline.Source,
+        "read",
+        lambda source, index, features: read.append(index) or original(source, index, features),
     )
-    kept = _numbers(_batches(source, 6, cache_bytes=10**9))
+    kept = _batches(source, 6, cache_gib=1.0)
     assert len(read) <= 2 * CLIPS
     read.clear()
-    assert _numbers(_batches(source, 6, cache_bytes=0)) == kept
+    for batch, expected in zip(_batches(source, 6, cache_gib=0.0), kept, strict=True):
+        jax.tree.map(np.testing.assert_array_equal, batch, expected)
     assert len(read) >= 6 * 8
 
 
@@ -229,3 +230,48 @@ def test_training_reads_clips_without_tensorflow(data_dir):
         "sys.exit('tensorflow' in sys.modules)"  # its import takes 3 s
     )
     subprocess.run([sys.executable, "-c", program, str(data_dir)], check=True)
+
+
+def test_some_clips_are_evaluated_in_the_order_they_are_named(source):
+    chosen = np.array([7, 2, 9])
+    batches = pipeline.eval_batches(
+        source, FEATURES, batch_size=8, mesh=sharding.make_mesh(), chosen=chosen
+    )
+    ((batch, valid, names),) = batches
+    assert valid.tolist() == [True] * 3 + [False] * 5
+    assert names[:3] == tuple(source.names[index] for index in chosen)
+    expected = [source[index]["landmarks"][0, 0, 0] for index in chosen]
+    np.testing.assert_array_equal(np.asarray(batch["landmarks"])[:3, 0, 0, 0], expected)
+    assert [source.labels[index] for index in chosen] == np.asarray(batch["label"])[:3].tolist()
+
+
+def test_the_newest_version_is_opened_unless_one_is_named(tmp_path):
+    tiny_clips.copy_as_version(tiny_clips.prepare(tmp_path), "1.10.0")
+    tiny_clips.copy_as_version(tmp_path, "1.9.0")
+    assert pipeline.open_source(tmp_path, "tiny_clips/demo", "train").version == "1.10.0"
+    old = pipeline.open_source(tmp_path, "tiny_clips/demo", "train", version="1.0.0")
+    assert old.version == "1.0.0"
+    with pytest.raises(UserError, match=r"version 3\.0\.0 .*has 1\.0\.0, 1\.9\.0, 1\.10\.0"):
+        pipeline.open_source(tmp_path, "tiny_clips/demo", "train", version="3.0.0")
+
+
+def test_a_fingerprint_is_the_same_wherever_a_set_was_prepared(source, tmp_path):
+    again = pipeline.open_source(tiny_clips.prepare(tmp_path), "tiny_clips/demo", "test")
+    assert again.fingerprint == source.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("dataset_info.json", '"10"', '"9"'),
+        ("features.json", '"16"', '"17"'),
+        ("label.labels.txt", "happiness", "fear"),
+    ],
+)
+def test_a_fingerprint_tells_sets_of_one_version_apart(source, tmp_path, file, old, new):
+    changed = tiny_clips.prepare(tmp_path) / "tiny_clips/demo/1.0.0" / file
+    assert old in changed.read_text()
+    changed.write_text(changed.read_text().replace(old, new))
+    other = pipeline.open_source(tmp_path, "tiny_clips/demo", "test")
+    assert other.version == source.version
+    assert other.fingerprint != source.fingerprint

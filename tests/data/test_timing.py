@@ -1,4 +1,4 @@
-"""data/timing.py: what must hold for any clip."""
+"""data/timing.py: properties that hold for any clip."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def a_clip(length, seed=0):
 
 
 def a_movement(progress):
-    """Landmarks `[T, 68, 2]` that go straight from one face to another."""
+    """Landmarks `[T, 68, 2]` that move straight from one face to another."""
     random = np.random.default_rng(1)
     start, way = random.normal(30, 9, (68, 2)), random.normal(0, 3, (68, 2))
     return (start + np.reshape(progress, (-1, 1, 1)) * way).astype(np.float32)
@@ -36,7 +36,7 @@ def test_any_length_becomes_the_asked_one_and_keeps_its_ends(length, by):
 
 
 @pytest.mark.parametrize("length", LENGTHS)
-def test_time_never_runs_back(length):
+def test_positions_do_not_decrease(length):
     _, landmarks = a_clip(length)
     for places in (timing.by_time(length), timing.by_arc_length(landmarks)):
         assert (np.diff(places) >= 0).all()
@@ -51,7 +51,7 @@ def test_uniform_time_is_idempotent():
     np.testing.assert_array_equal(timing.resample(once), once)
 
 
-def test_frames_between_are_mixed():
+def test_frames_between_are_interpolated():
     values = np.array([[0.0], [10.0], [20.0]])
     np.testing.assert_allclose(
         timing.sample(values, np.array([0.25, 1.5, 2.0]))[:, 0], [2.5, 15, 20]
@@ -70,7 +70,7 @@ def test_equal_arc_length_undoes_any_pace():
     assert plain.std() > 0.4 * plain.mean()
 
 
-def test_a_rest_at_either_end_takes_no_frames():
+def test_a_pause_at_either_end_takes_no_frames():
     pace = np.concatenate([np.zeros(20), np.linspace(0, 1, 30), np.ones(20)])
     places = timing.by_arc_length(a_movement(pace), smoothing=0)
     assert (places[[0, -1]] == [0, 69]).all()
@@ -78,7 +78,7 @@ def test_a_rest_at_either_end_takes_no_frames():
     assert (places[1:-1] < 51).all()
 
 
-def test_jitter_of_a_resting_face_is_no_movement():
+def test_jitter_of_a_face_at_rest_is_not_movement():
     random = np.random.default_rng(2)
     pace = np.concatenate([np.zeros(35), np.linspace(0, 1, 35)])
     landmarks = a_movement(pace) + random.normal(0, 0.1, (70, 68, 2))
@@ -114,7 +114,7 @@ def test_the_first_half_ends_in_the_middle():
     assert [timing.first_half(n) for n in (1, 2, 3, 10, 71, 178)] == [1, 2, 2, 5, 36, 89]
 
 
-def test_what_cannot_be_done_is_refused():
+def test_bad_arguments_are_refused():
     frames, _ = a_clip(4)
     with pytest.raises(ValueError, match="arc_length"):
         timing.resample(frames, by="arc_length")

@@ -31,10 +31,10 @@ CONTOURS = {
 
 
 class Landmarker:
-    """In MediaPipe's place; point n of a face is (n / 478, where `places` has that face).
+    """Replaces MediaPipe's; point n of a face is at (n / 478, the face's entry of `places`).
 
     Attributes:
-      seen: what all were given: mode, proof, picture, time in ms.
+      seen: the arguments of all calls: mode, threshold, picture, time in ms.
     """
 
     seen: typing.ClassVar[list] = []
@@ -85,7 +85,7 @@ def finder(monkeypatch, tmp_path):
         monkeypatch.setitem(sys.modules, module.__name__, module)
     with zipfile.ZipFile(tmp_path / "model", "w") as model:
         model.writestr("detector", b"sees")
-        model.writestr("face_blendshapes.tflite", b"what no one asked for")
+        model.writestr("face_blendshapes.tflite", b"not used")
     monkeypatch.setattr(mesh, "model_file", lambda: tmp_path / "model")
     monkeypatch.setattr(Landmarker, "seen", [])
     return track.finder("mediapipe")
@@ -108,15 +108,15 @@ def test_landmarks_follow_the_contours(places):
 
 
 def test_the_places_that_crops_are_made_from():
-    # MediaPipe's names of them: the corners of the eyes, the tip of the nose, the corners of the
-    # mouth, the chin, and the temples at the ends of the outline.
+    # By MediaPipe's names: corners of the eyes, tip of the nose, corners of the mouth, chin, and
+    # the temples at the ends of the outline.
     known = {36: 33, 39: 133, 42: 362, 45: 263, 30: 4, 48: 61, 54: 291, 60: 78, 64: 308}
     known |= {8: 152, 0: 127, 16: 356, 33: 2}
     assert {place: mesh.IBUG[place] for place in known} == known
     assert len(mesh.IBUG) == 68 == len({*mesh.IBUG})
 
 
-def test_a_face_that_is_known_to_be_there_needs_less_proof(finder):
+def test_a_face_that_is_known_to_be_there_has_a_lower_threshold(finder):
     picture = np.zeros((8, 8, 3), np.uint8)
     finder.find(picture)
     (far_mode, far, _, _) = Landmarker.seen[-1]
@@ -126,7 +126,7 @@ def test_a_face_that_is_known_to_be_there_needs_less_proof(finder):
     assert (far_mode, close_mode) == ("image", "video")
 
 
-def test_a_clips_first_window_is_looked_at_until_the_face_stands_still(finder):
+def test_a_clips_first_window_is_measured_until_the_landmarks_converge(finder):
     window = np.ones((8, 8, 3), np.uint8)
     finder.find(window)
     for looks in (3, 1, 1):
@@ -135,7 +135,7 @@ def test_a_clips_first_window_is_looked_at_until_the_face_stands_still(finder):
         assert [picture.sum() for *_, picture, _ in Landmarker.seen] == looks * [192]
 
 
-def test_the_next_clip_forgets_the_face_of_the_last(finder):
+def test_the_next_clip_drops_the_face_of_the_last(finder):
     window = np.ones((8, 8, 3), np.uint8)
     finder.find(window)
     finder.find_close(window)
@@ -150,7 +150,7 @@ def test_the_next_clip_forgets_the_face_of_the_last(finder):
 
 
 @pytest.mark.parametrize("places", [(), (0.1,)])
-def test_where_no_face_or_another_is_followed_all_are_found_and_the_next_is_looked_for_anew(
+def test_without_the_followed_face_all_are_found_and_the_next_window_starts_again(
     finder, monkeypatch, places
 ):
     window = np.ones((8, 8, 3), np.uint8)
@@ -170,7 +170,7 @@ def test_windows_are_too_far_apart_in_time_to_be_smoothed(finder):
     for _ in range(3):
         finder.find_close(np.zeros((8, 8, 3), np.uint8))
     times = [time for *_, time in Landmarker.seen]
-    # Of a move, MediaPipe's filter holds back 3 s / the time between.
+    # MediaPipe's filter holds back 3 s / (the time between) of a motion.
     assert np.diff(times).min() / 1000 > 3 * 2**18
 
 

@@ -1,4 +1,4 @@
-"""faces/track.py and faces/clip.py: one face through a clip, and each way a clip can be bad."""
+"""faces/track.py and faces/clip.py: one face through a clip, and each kind of bad clip."""
 
 import pathlib
 
@@ -28,7 +28,7 @@ def followed(finder, frames):
 
 
 def inner(landmarks):
-    """Without the jaw, which dlib and the drawn head end at different places."""
+    """Without the jaw, whose ends differ between dlib and the rendered head."""
     return landmarks[:, 17:]
 
 
@@ -51,7 +51,7 @@ def test_landmarks_do_not_depend_on_the_size_of_the_picture(finder, scale):
 
 
 def test_a_face_is_followed_to_where_it_goes(finder):
-    # In the end it is farther from its first place than a face's half.
+    # It ends farther from its first position than half a face.
     shifts = [0, 40, 80, 120, 160]
     wide = np.concatenate([raw_clips.frames()[0], BLANK], axis=1)
     frames = [np.roll(wide, shift, axis=1) for shift in shifts]
@@ -87,7 +87,7 @@ def test_of_several_faces_the_nearest_is_taken_if_it_is_near(side, shifts, taken
 
 
 @pytest.mark.parametrize("lost", [1, track.MAX_LOST])
-def test_a_few_lost_frames_are_bridged(finder, lost):
+def test_a_few_lost_frames_are_interpolated(finder, lost):
     frames = raw_clips.frames()
     got = followed(finder, [frames[0], *[BLANK] * lost, frames[-1]])
     ends = got[[0, -1]]
@@ -183,7 +183,7 @@ def test_the_apex_is_the_last_frame_that_is_used(finder, files, monkeypatch):
     [
         ("no file", "no picture"),
         ("one frame", "needs two"),
-        ("zero bytes", r"img_0002\.jpg is no picture"),
+        ("zero bytes", r"img_0002\.jpg is not a picture"),
         ("cut off", r"img_0002\.jpg cannot be read"),
         ("two sizes", "different sizes"),
         ("no face", "no face"),
@@ -212,7 +212,7 @@ def test_a_bad_clip_says_why(finder, files, tmp_path, kind, reason):
         clip.make(files, finder)
 
 
-def test_grey_frames_are_welcome(finder, tmp_path):
+def test_grey_frames_are_accepted(finder, tmp_path):
     raw_clips.write(tmp_path, raw_clips.frames()[..., 0], "{}.png")
     made = clip.make(sorted(map(str, tmp_path.iterdir())), finder, num_frames=4)
     assert np.ptp(made["video"].astype(int), axis=-1).max() == 0
@@ -222,7 +222,7 @@ def test_large_frames_are_read_reduced_and_crop_as_whole_ones_do(finder, tmp_pat
     size = 2 * raw_clips.WIDTH, 2 * raw_clips.HEIGHT
     for number, frame in enumerate(raw_clips.frames()):
         large = np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.LANCZOS))
-        # Two kinds in one clip, of which one decoder can reduce and the other cannot.
+        # Two kinds of file in one clip: one decoder can reduce, the other cannot.
         raw_clips.write(tmp_path, [large], "{:04d}" + (".jpg", ".png")[number % 2], number)
     files, read, shapes = sorted(map(str, tmp_path.iterdir())), photo.read, []
 

@@ -44,7 +44,7 @@ class Discriminator(nn.Module):
 
 
 def condition(batch):
-    """No photo: whose face it is comes from the noise."""
+    """No photo: the identity comes from the noise."""
     return {"label": batch["label"]}
 
 

@@ -1,4 +1,4 @@
-"""A VAE in two stages: first encoder and decoder, then, with both fixed, the way to its code."""
+"""A VAE in two stages: encoder and decoder, then, with both fixed, a predictor of the code."""
 
 import flax.linen as nn
 import jax
@@ -58,7 +58,7 @@ def divergence(context):
 
 
 def guess(context):
-    """How far the way ends from the code's mean."""
+    """Distance of the predicted code from the code's mean."""
     return jnp.square(context.outputs["guess"] - context.outputs["mean"]).mean()
 
 

@@ -37,7 +37,7 @@ def test_acd_i_equals_a_loop(embeddings, squared):
     np.testing.assert_allclose(identity.acd_i(embeddings, images, squared), expected, rtol=1e-5)
 
 
-def test_a_still_clip_drifts_nowhere(embeddings):
+def test_a_still_clip_has_no_drift(embeddings):
     still = np.repeat(embeddings[:, :1], 4, axis=1)
     assert (identity.acd(still) == 0).all()
     assert (identity.acd(still, pairs="all") == 0).all()

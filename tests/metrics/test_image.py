@@ -10,7 +10,7 @@ from fevgan_jax.metrics import image as metrics
 
 @pytest.fixture(scope="module")
 def pair():
-    """Two clips `[2, 3, 24, 31, 3]` of smooth pictures, the second a disturbed first."""
+    """Two clips `[2, 3, 24, 31, 3]` of smooth pictures, the second the first with noise."""
     rng = np.random.default_rng(0)
     coarse = rng.random((2, 3, 6, 8, 3)).repeat(4, axis=2).repeat(4, axis=3)
     real = coarse[:, :, :, :31]
@@ -69,9 +69,9 @@ def test_masked_ssim_averages_scikit_images_map(pair):
 def test_masked_psnr_counts_masked_pixels_only(pair):
     real, fake = pair
     half = real.shape[-2] // 2
-    spoiled = fake.copy()
-    spoiled[..., half:, :] = 0
-    got = metrics.psnr(real, spoiled, half_mask(real.shape))
+    damaged = fake.copy()
+    damaged[..., half:, :] = 0
+    got = metrics.psnr(real, damaged, half_mask(real.shape))
     np.testing.assert_allclose(
         got, metrics.psnr(real[..., :half, :], fake[..., :half, :]), rtol=1e-5
     )
@@ -84,7 +84,7 @@ def test_a_full_mask_of_any_scale_changes_nothing(pair):
             np.testing.assert_allclose(metric(*pair, mask), metric(*pair), rtol=1e-5)
 
 
-def test_an_empty_mask_says_nothing(pair):
+def test_an_empty_mask_gives_nan(pair):
     empty = np.zeros((*pair[0].shape[:-1], 1), np.uint8)
     for metric in (metrics.psnr, metrics.psnr_pooled, metrics.ssim):
         assert np.isnan(metric(*pair, empty)).all()
@@ -130,3 +130,20 @@ def test_motion():
     np.testing.assert_allclose(motion(real, half), 0.75, atol=1e-5)
     assert (motion(real, still - (real - still)) < -1).all()
     assert np.isnan(motion(still, real)).all()
+
+
+def test_jitter():
+    rng = np.random.default_rng(0)
+    path = np.array([0, 0.1, 0.4, 0.5, 0.9, 1.0], np.float32)[:, None, None, None]
+    first = rng.random((2, 1, 8, 8, 3)).astype(np.float32)
+    real = first + path * rng.standard_normal((2, 1, 8, 8, 3)).astype(np.float32)
+    jitter = jax.jit(metrics.jitter)
+    np.testing.assert_allclose(jitter(real, real), 1, rtol=1e-6)
+    steady = first + np.linspace(0, 1, 6, dtype=np.float32)[:, None, None, None]
+    np.testing.assert_allclose(jitter(real, steady), 0, atol=1e-6)
+    np.testing.assert_allclose(jitter(real, 2 * real), 4, rtol=1e-5)
+    # Independent noise of variance v in every frame has second differences of variance 6 v.
+    noise = 0.3 * rng.standard_normal(real.shape).astype(np.float32)
+    expected = 6 * 0.3**2 * (4 * 8 * 8 * 3) / np.square(np.diff(real, 2, axis=1)).sum((1, 2, 3, 4))
+    np.testing.assert_allclose(jitter(real, steady + noise), expected, rtol=0.15)
+    assert np.isnan(jitter(steady[:, :2], real[:, :2])).all()

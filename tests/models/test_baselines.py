@@ -1,4 +1,4 @@
-"""The systems of the paper's comparison: shapes, parameter counts, and what each is fed."""
+"""The systems of the paper's comparison: shapes, parameter counts and inputs."""
 
 import importlib
 import math
@@ -29,7 +29,7 @@ FRAMES = {"vgan": 32, "cvgan": 32, "mocogan": 16, "imaginator": 32, "g3an": 16, 
 
 
 def shapes(module, *inputs):
-    """What a module gives, and its parameters, as shapes."""
+    """Shapes of a module's outputs and parameters."""
 
     def draw(key, *inputs):
         return module.init_with_output({"params": key}, *inputs, train=False)
@@ -86,7 +86,7 @@ def variables_and_condition(module, size=2):
         "key": jax.random.split(jax.random.key(0), size),
     }
     variables = module.init({"params": jax.random.key(2)}, condition, train=False)
-    # Larger than drawn: all that goes in shows in what comes out.
+    # Larger than the initial values, so that the outputs depend on every input.
     return variables | {"params": jax.tree.map(lambda x: 5.0 * x, variables["params"])}, condition
 
 
@@ -110,7 +110,7 @@ def test_noise_makes_the_clip_and_each_row_has_its_own(module):
     other = np.asarray(apply(condition | {"key": condition["key"][::-1]}))
     size = np.abs(video - video.mean()).max()
     if not isinstance(module, imaginator.Generator | mocogan.Generator):
-        np.testing.assert_allclose(other, video[::-1], atol=1e-4 * size)  # the key is all it sees
+        np.testing.assert_allclose(other, video[::-1], atol=1e-4 * size)  # no other input
     assert np.abs(other[0] - video[0]).max() > 1e-3 * size
 
 
@@ -127,10 +127,10 @@ def test_vgan_mixes_a_moving_foreground_over_a_still_background():
     assert vgan.mask(context) == 0.5
 
 
-def test_mocogans_content_stays_and_its_motion_walks():
+def test_mocogans_content_is_fixed_and_its_motion_changes():
     module = small(mocogan, layers=4)
     variables, condition = variables_and_condition(module)
-    # A motion code of nothing: every frame is the same.
+    # With a motion code of 0 all frames are equal.
     params = jax.tree.map(jnp.copy, variables["params"])
     kernel = params["layer_0"]["kernel"]
     params["layer_0"]["kernel"] = kernel.at[..., module.content + 6 :].set(0.0)
@@ -152,7 +152,7 @@ def test_imaginators_label_and_photo_reach_the_video():
         assert np.abs(other - video).max() > 1e-3 * np.abs(video).max()
 
 
-def test_attention_starts_as_nothing_and_mixes_along_its_axes():
+def test_attention_is_initially_zero_and_mixes_along_its_axes():
     x = jax.random.normal(jax.random.key(0), (1, 3, 2, 2, 4))
     module = g3an.Attention(axes=(1,))
     variables = module.init({"params": jax.random.key(1)}, x)
@@ -160,7 +160,7 @@ def test_attention_starts_as_nothing_and_mixes_along_its_axes():
     params = variables["params"] | {"gamma": jnp.ones(())}
     attend = jax.jit(lambda x: module.apply(variables | {"params": params}, x))
     moved = attend(x.at[0, 2, 0, 0].add(1.0)) - attend(x)
-    # Along time alone: the other positions of the frame see nothing of it.
+    # Along time only: other positions of the frame do not change.
     assert np.abs(moved[0, 0, 0, 0]).max() > 1e-6
     assert np.abs(moved[0, :, 1]).max() == np.abs(moved[0, :, 0, 1]).max() == 0.0
 

@@ -67,7 +67,7 @@ def test_kernels_are_drawn_with_the_given_deviation_and_biases_are_zero():
     assert "bias" not in Conv(2, (1, 1, 1), use_bias=False).init(jax.random.key(0), clip)["params"]
 
 
-def test_batch_norm_follows_the_projects_constants():
+def test_batch_norm_has_the_projects_constants():
     x = 3.0 + 2.0 * jax.random.normal(jax.random.key(1), (4, 2, 4, 4, 4096))
     layer = batch_norm(train=True)
     variables = layer.init(jax.random.key(0), x)

@@ -24,7 +24,7 @@ def net():
 
 @pytest.fixture(scope="module")
 def portrait():
-    """A photograph, its 68 landmarks, and both as dlib wants them."""
+    """A photograph, its 68 landmarks, and both in dlib's types."""
     photo = skimage.data.astronaut()
     (landmarks,) = detect.landmarks(photo)
     points = [dlib.point(*map(round, map(float, point))) for point in landmarks]
@@ -37,7 +37,7 @@ def describe(params, chips):
     return np.asarray(dlib_resnet.Network().apply({"params": params}, seen))
 
 
-def test_descriptors_are_dlibs(params, net, portrait):
+def test_descriptors_equal_dlibs(params, net, portrait):
     photo, _, shape = portrait
     chip = dlib.get_face_chip(photo, shape, size=dlib_resnet.CHIP, padding=0.25)
     chips = [chip, chip[:, ::-1], np.roll(chip, 20, axis=0), skimage.data.chelsea()[:150, 100:250]]

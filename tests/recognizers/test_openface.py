@@ -29,14 +29,14 @@ def photos(side, batch=2):
 
 
 def keras_layers(peer):
-    """deepface's outputs by our names: each block's concatenation, and what the first one sees."""
+    """deepface's outputs by our names: each block's concatenation, and the first block's input."""
     joined = [layer for layer in peer.layers if isinstance(layer, keras.layers.Concatenate)]
     stem = peer.get_layer("inception_3a_1x1_conv").input
     outputs = [stem, *(layer.output for layer in joined), peer.output]
     return keras.Model(peer.inputs, dict(zip(openface.LAYERS, outputs, strict=True)))
 
 
-def test_every_layer_is_kerass(peer, params):
+def test_every_layer_equals_keras(peer, params):
     seen = openface.preprocess(photos(96))
     expected = keras_layers(peer)(np.asarray(seen))
     ours = deepface_nets.every_layer(openface.Network(), params, seen)
@@ -46,7 +46,7 @@ def test_every_layer_is_kerass(peer, params):
     np.testing.assert_allclose(jnp.linalg.norm(ours["embedding"], axis=-1), 1.0, rtol=1e-6)
 
 
-def test_preprocessing_is_rgb_between_nought_and_one_at_96_pixels():
+def test_preprocessing_is_rgb_between_zero_and_one_at_96_pixels():
     red = jnp.broadcast_to(jnp.array([1.0, -1.0, 0.0]), (1, 64, 64, 3))
     seen = openface.preprocess(red)
     assert seen.shape == (1, 96, 96, 3)
@@ -63,7 +63,7 @@ def test_a_window_without_a_signal_has_a_slope():
     np.testing.assert_array_equal(slope, silent)
 
 
-def test_a_file_at_hand_is_converted_verified_and_loaded_by_layer(peer, params, tmp_path):
+def test_a_given_file_is_converted_verified_and_loaded_by_layer(peer, params, tmp_path):
     deepface_nets.save(peer, tmp_path / "openface_weights.h5")
     folder = str(tmp_path / "weights")
     line = weights.get("openface", str(tmp_path / "openface_weights.h5"), folder)

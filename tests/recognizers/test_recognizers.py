@@ -1,4 +1,4 @@
-"""What the frozen nets have in common: any of them is E_id or the embedder by a config line."""
+"""Common properties of the frozen nets: any can be E_id or the embedder by a config line."""
 
 import functools
 
@@ -24,7 +24,7 @@ ENCODERS = {
     ("dlib_resnet", "level1"): 256,
     ("dlib_resnet", "embedding"): 128,
 }
-"""Nets, features and how many maps they give."""
+"""Nets and features, and their numbers of maps."""
 
 
 @pytest.mark.parametrize(("name", "features"), ENCODERS)
@@ -33,7 +33,7 @@ def test_any_net_is_the_identity_encoder_by_a_config_line(name, features):
     config.model.identity_encoder = {"name": name, "features": features}
     config.discriminator_loss = {}
     del config.generator_loss.identity
-    _, state = jax.eval_shape(lambda: experiments.start(config))
+    state = jax.eval_shape(lambda: experiments.start(config)[1])
     code = state.generator.params["decoder_0"]["kernel"].shape[-1]
     assert code == ENCODERS[name, features] + 4 + 6  # E_id, E_s narrowed, labels
 
@@ -64,7 +64,7 @@ def test_a_net_computes_in_the_dtype_of_its_parameters(name, features, dtype, mo
     assert [out.dtype for out in program.out_avals] == [jnp.float32]
 
 
-def test_bfloat16_features_are_those_of_float32_nearly():
+def test_bfloat16_features_are_close_to_those_of_float32():
     encoder = {"name": "vgg16", "features": "pool4+conv5_3"}
     frozen, _ = recognizers.load([encoder], None)
     images = np.random.default_rng(0).uniform(-1, 1, (2, 64, 64, 3)).astype(np.float32)
@@ -86,7 +86,7 @@ def test_maps_of_any_grid_are_brought_to_the_codes(side, repeats):
     np.testing.assert_array_equal(fevgan._on_code_grid(code), code)
 
 
-def test_an_embedding_stands_at_every_position():
+def test_an_embedding_is_repeated_at_every_position():
     code = fevgan._on_code_grid(jnp.array([[1.0, 2.0]]))
     np.testing.assert_array_equal(code, np.broadcast_to([1.0, 2.0], (1, 4, 4, 2)))
 
@@ -100,7 +100,7 @@ def test_only_the_layers_in_use_are_loaded(tmp_path):
     assert len(everything) == 13 and hashes == {"vgg16": whole}
 
 
-def test_every_net_states_what_a_metric_must():
+def test_every_net_states_its_source_license_and_protocol():
     assert set(recognizers.known()) == {name for name, _ in ENCODERS}
     for name in recognizers.known():
         module = recognizers.module(name)

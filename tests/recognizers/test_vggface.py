@@ -35,7 +35,7 @@ def photos(side, batch=1):
     return jnp.asarray(image, jnp.float32)
 
 
-def test_every_layer_is_kerass_on_the_crop_at_224_pixels(peer, params):
+def test_every_layer_equals_keras_on_the_crop_at_224_pixels(peer, params):
     crop = vggface.preprocess(photos(64))
     large = keras.ops.image.resize(np.asarray(crop), (224, 224), interpolation="bilinear")
     expected = keras_layers(peer)(large)
@@ -46,11 +46,11 @@ def test_every_layer_is_kerass_on_the_crop_at_224_pixels(peer, params):
     assert ours["fc7"].shape == (1, 2, 2, 1024) and ours["logits"].shape == (1, 2622)
 
 
-def test_the_papers_features_are_of_the_crop_as_it_is(params):
+def test_the_papers_features_are_of_the_unresized_crop(params):
     maps = vggface.Network().apply({"params": params}, vggface.preprocess(photos(64)))
     assert maps.shape == (1, 4, 4, 1024)
     needed = recognizers.shapes("vggface", vggface.Network().features)
-    assert len(needed) == 13  # nothing above conv5_3: 59 MB in place of 580
+    assert len(needed) == 13  # no layer above conv5_3: 59 MB instead of 580
 
 
 def test_the_gradient_reaches_the_picture(params):

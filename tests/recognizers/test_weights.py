@@ -1,4 +1,4 @@
-"""The weights folder and its verb: where it is, what it refuses, what it says."""
+"""The weights folder and its command: location, refusals and messages."""
 
 import os
 import subprocess
@@ -51,7 +51,7 @@ def test_what_was_saved_is_loaded_with_its_hash_and_origin(source, tmp_path):
     assert weights_folder.read_note("net", tmp_path) == note
 
 
-def test_the_hash_tells_values_names_shapes_and_types_apart(source, tmp_path):
+def test_the_hash_depends_on_values_names_shapes_and_types(source, tmp_path):
     kernel = PARAMS["conv1_1"]["kernel"]
     others = [kernel + 1, kernel.reshape(3, 2), kernel.astype(np.int32)]
     nets = [{"a": {"b": array}} for array in (kernel, *others)]
@@ -71,11 +71,11 @@ def test_a_damaged_file_is_refused(source, tmp_path):
     whole = path.read_bytes()
     for damaged in (b"", whole[:-40], whole.replace(b"\x00\x00\x80\x3f", b"\x00\x00\x80\x3e")):
         path.write_bytes(damaged)
-        with pytest.raises(UserError, match="make it anew with"):
+        with pytest.raises(UserError, match="make it again with"):
             weights_folder.load("net", tmp_path)
 
 
-def test_a_file_whose_note_promises_other_values_is_refused(source, tmp_path, monkeypatch):
+def test_a_file_whose_note_has_another_hash_is_refused(source, tmp_path, monkeypatch):
     monkeypatch.setattr(weights_folder, "_layer_digests", lambda params: {"conv1_1": "0" * 64})
     save(source, tmp_path)
     monkeypatch.undo()
@@ -91,13 +91,13 @@ def test_a_part_of_a_net_is_read_and_checked_by_itself(source, tmp_path):
     path = weights_folder.path_of("net", tmp_path)
     path.write_bytes(path.read_bytes().replace(b"\x00\x00\xe0\x40", b"\x00\x00\xe1\x40"))
     weights_folder.load("net", tmp_path, ["conv1_1"])
-    with pytest.raises(UserError, match="make it anew with"):
+    with pytest.raises(UserError, match="make it again with"):
         weights_folder.load("net", tmp_path, ["fc6"])
-    with pytest.raises(UserError, match="make it anew with"):
+    with pytest.raises(UserError, match="make it again with"):
         weights_folder.load("net", tmp_path, ["fc8"])
 
 
-def test_the_verb_converts_once_then_verifies_and_mends(tmp_path):
+def test_the_command_converts_once_then_verifies_and_repairs(tmp_path):
     path = weights_folder.path_of("vgg16", tmp_path)
     line = weights.get("vgg16", weights_dir=str(tmp_path))
     assert str(path) in line and vgg16.LICENSE in line
@@ -109,17 +109,17 @@ def test_the_verb_converts_once_then_verifies_and_mends(tmp_path):
     assert vgg16.load(str(tmp_path))[1] in line
 
 
-def test_a_net_that_computes_something_else_now_is_reported(tmp_path, monkeypatch):
+def test_a_net_with_other_values_on_the_probe_is_reported(tmp_path, monkeypatch):
     weights.get("vgg16", weights_dir=str(tmp_path))
     monkeypatch.setattr(vgg16, "preprocess", lambda image: image + 5.0)
     with pytest.raises(UserError, match="other values on the probe image"):
         weights.get("vgg16", weights_dir=str(tmp_path))
 
 
-def test_a_net_that_sees_nothing_is_not_kept(tmp_path, monkeypatch):
+def test_a_net_with_constant_output_is_not_saved(tmp_path, monkeypatch):
     dead = jax.tree.map(np.zeros_like, vgg16.convert(vgg16.default_source()))
     monkeypatch.setattr(vgg16, "convert", lambda source: dead)
-    with pytest.raises(UserError, match="sees nothing"):
+    with pytest.raises(UserError, match="constant or not finite"):
         weights.get("vgg16", weights_dir=str(tmp_path))
     assert not list(tmp_path.iterdir())
 

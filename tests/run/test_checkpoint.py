@@ -14,9 +14,11 @@ import numpy as np
 import optax
 import pytest
 
-from fevgan_jax.run.checkpoint import Checkpoints
+from fevgan_jax.run import checkpoint
+from fevgan_jax.run.checkpoint import Checkpoints, Layout
 from fevgan_jax.runtime import sharding
 from fevgan_jax.runtime.errors import UserError
+from tests import experiments
 
 HASHES = {"vgg16": "2ecbe4ce", "openface": "af5c50f0"}
 
@@ -168,7 +170,20 @@ def test_a_broken_checkpoint_gives_way_to_the_one_before(tmp_path, caplog, how):
     _assert_same(_restore(tmp_path)[0], _state(3))
 
 
-@pytest.mark.parametrize("lost", ["state", "frozen", "sha256.json"])
+def test_a_step_may_break_again_and_again(tmp_path):
+    _save(tmp_path, 1, 2)
+    for _ in range(3):
+        _damage(tmp_path, 2, "flipped bit")
+        with Checkpoints(tmp_path) as checkpoints:
+            state, _ = checkpoints.restore(_abstract(_state(0)))
+            _assert_same(state, _state(1))
+            checkpoints.save(2, _state(2), HASHES)
+    _assert_same(_restore(tmp_path)[0], _state(2))
+    aside = ["broken_2", "broken_2_2", "broken_2_3"]
+    assert sorted(os.listdir(tmp_path / "checkpoints")) == ["1", "2", *aside]
+
+
+@pytest.mark.parametrize("lost", ["state", "layout", "frozen", "sha256.json"])
 def test_a_checkpoint_with_a_part_missing_is_broken(tmp_path, lost):
     _save(tmp_path, 1, 2)
     part = tmp_path / "checkpoints" / "2" / lost
@@ -197,14 +212,14 @@ def test_another_models_checkpoint_is_told_apart(tmp_path):
 def test_a_killed_save_leaves_the_good_one(tmp_path):
     program = textwrap.dedent("""
         import os, signal, sys
-        from fevgan_jax.run import checkpoint
+        from fevgan_jax.run import checkpoint, seal
         from tests.run.test_checkpoint import HASHES, _state
 
         checkpoints = checkpoint.Checkpoints(sys.argv[1])
         checkpoints.save(1, _state(1), HASHES)
         checkpoints.wait()
         # Every array of the second is written, and its name is not final yet.
-        checkpoint._sha256 = lambda path: os.kill(os.getpid(), signal.SIGKILL)
+        seal._sha256 = lambda path: os.kill(os.getpid(), signal.SIGKILL)
         checkpoints.save(2, _state(2), HASHES)
         checkpoints.wait()
     """)
@@ -231,3 +246,47 @@ def test_the_frozen_nets_are_named_in_plain_json(tmp_path):
     _save(tmp_path, 1)
     (file,) = (tmp_path / "checkpoints" / "1" / "frozen").glob("metadata")
     assert json.loads(file.read_text()) == HASHES
+
+
+def test_a_checkpoint_of_an_earlier_layout_is_converted(tmp_path):
+    def bare(state):
+        return state.replace(params=state.params["dense"])
+
+    state = _state(1)
+    with Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save(1, bare(state), HASHES)
+    experiments.forget_layout(tmp_path / "checkpoints" / "1")
+
+    layouts = {1: Layout(bare, lambda state: state.replace(params={"dense": state.params}))}
+    with Checkpoints(tmp_path) as checkpoints:
+        restored, hashes = checkpoints.restore(_abstract(_state(0)), layouts=layouts)
+    _assert_same(restored, state)
+    assert hashes == HASHES
+
+
+def test_a_checkpoint_of_a_later_layout_is_refused(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "VERSION", checkpoint.VERSION + 1)
+        _save(tmp_path, 1)
+    with pytest.raises(UserError, match=r"another version of fevgan_jax \(layout 3, where this"):
+        _restore(tmp_path)
+
+
+def test_a_checkpoint_is_on_the_disk_before_its_name_is_and_the_name_before_wait_returns(
+    tmp_path, monkeypatch
+):
+    synced = []
+    monkeypatch.setattr(
+        os, "fsync", lambda handle: synced.append(os.readlink(f"/proc/self/fd/{handle}"))
+    )
+    with Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save(1, _state(1), HASHES)
+        checkpoints.wait()
+    folder = tmp_path / "checkpoints"
+    assert synced[-1] == str(folder)
+    final = synced.index(f"{folder}/1/state")
+    before = {path.removeprefix(f"{folder}/").partition("/")[2] for path in synced[:final]}
+    written = {str(path.relative_to(folder / "1")) for path in (folder / "1").rglob("*")}
+    own_notes = {"_CHECKPOINT_METADATA", "commit_success.txt"}
+    assert written - own_notes <= before
+    assert {f"{folder}/1/{name}" for name in own_notes & written} <= set(synced)

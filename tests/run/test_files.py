@@ -22,3 +22,13 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
         write_atomic(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_content_and_names_are_on_the_disk(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(
+        os, "fsync", lambda handle: synced.append(os.readlink(f"/proc/self/fd/{handle}"))
+    )
+    write_atomic(tmp_path / "a" / "b" / "c", b"content")
+    assert synced[0].startswith(str(tmp_path / "a" / "b" / ".c."))
+    assert set(synced[1:]) == {str(tmp_path / "a" / "b"), str(tmp_path / "a"), str(tmp_path)}

@@ -41,7 +41,7 @@ def test_a_wrong_or_missing_flag_is_bad_input():
         assert "Traceback" not in done.stderr
 
 
-def test_a_full_disk_is_the_users_to_mend_and_a_bug_is_ours():
+def test_a_full_disk_is_one_sentence_and_a_bug_a_traceback():
     full, bug = run("--name=full"), run("--name=bug")
     assert full.returncode == 2
     assert full.stderr.startswith("error: cannot write: No space left")
@@ -49,8 +49,8 @@ def test_a_full_disk_is_the_users_to_mend_and_a_bug_is_ours():
     assert "Traceback" in bug.stderr
 
 
-def test_llvm_is_hurried_where_only_a_cpu_can_be(tmp_path):
-    (tmp_path / "jax_plugins").mkdir()  # all that an accelerator's package has to bring
+def test_llvm_options_are_set_only_without_accelerators(tmp_path):
+    (tmp_path / "jax_plugins").mkdir()  # an accelerator's package is recognised by this
     asked = "import os; print(os.environ['XLA_FLAGS'])"
     program = f"from fevgan_jax.runtime import cli\ncli.run(lambda: exec({asked!r}))"
     without_plugins = "import sys; sys.modules |= dict.fromkeys(('jax_plugins', 'libtpu'))\n"
@@ -60,9 +60,9 @@ def test_llvm_is_hurried_where_only_a_cpu_can_be(tmp_path):
         command = [sys.executable, "-c", program]
         return subprocess.run(command, env=settings, capture_output=True, text=True, check=True)
 
-    hurried = flags(program, JAX_PLATFORMS="cpu").stdout
-    assert "-disable-lsr" in hurried and "--xla_cpu_enable_fast_math=false" in hurried
-    assert flags(without_plugins + program, JAX_PLATFORMS="").stdout == hurried
+    with_options = flags(program, JAX_PLATFORMS="cpu").stdout
+    assert "-disable-lsr" in with_options and "--xla_cpu_enable_fast_math=false" in with_options
+    assert flags(without_plugins + program, JAX_PLATFORMS="").stdout == with_options
     beside = {"PYTHONPATH": str(tmp_path)}
-    assert flags(program, JAX_PLATFORMS="cpu", **beside).stdout == hurried
+    assert flags(program, JAX_PLATFORMS="cpu", **beside).stdout == with_options
     assert "-disable-lsr" not in flags(program, JAX_PLATFORMS="", **beside).stdout

@@ -1,4 +1,8 @@
+import sys
+from unittest import mock
+
 import pytest
+from absl import flags
 
 from fevgan_jax.runtime import config_flag
 from fevgan_jax.runtime.errors import UserError
@@ -18,3 +22,65 @@ def test_a_checkout_path_works_from_anywhere(tmp_path, monkeypatch):
 def test_an_unknown_config_lists_those_that_ship():
     with pytest.raises(UserError, match=r"no config 'demoo'.*demo"):
         config_flag.find("demoo")
+
+
+def parse(path, *arguments):
+    """The config that a command's own flag gives for these arguments."""
+    values = flags.FlagValues()
+    with mock.patch.object(sys, "argv", ["program", f"--config={path}", *arguments]):
+        config_flag.define("config", "the experiment", values)
+        values(sys.argv)
+    return values["config"].value
+
+
+@pytest.mark.parametrize(
+    ("argument", "sentence"),
+    [
+        ("--config.batchsize=3", "config has no field 'batchsize': did you mean 'batch_size'"),
+        ("--config.modl.name=x", "config has no field 'modl': did you mean 'model'"),
+        ("--config.eval.max_clip=3", "config.eval has no field 'max_clip': did you mean 'max_c"),
+        ("--config.generator_loss.zzz=1.0", "config.generator_loss has no field 'zzz': it is one"),
+        ("--noconfig.remt", "config has no field 'remt': did you mean 'remat'"),
+        ("--config.seed.x=3", "config.seed is 0 and has no fields"),
+    ],
+)
+def test_an_unknown_field_is_one_sentence_with_the_nearest_name(argument, sentence):
+    with pytest.raises(UserError, match=sentence) as caught:
+        parse("demo", argument)
+    assert "\n" not in str(caught.value)
+
+
+def test_fields_of_a_flag_file_are_checked_too(tmp_path):
+    file = tmp_path / "flags"
+    file.write_text("--config.batchsize=3\n")
+    with pytest.raises(UserError, match="batch_size"):
+        parse("demo", f"--flagfile={file}")
+
+
+@pytest.mark.parametrize("argument", ["--config.batch_size=many", "--config.remat=maybe"])
+def test_a_value_of_another_type_is_refused_by_name(argument):
+    with pytest.raises(flags.Error, match=argument.partition("=")[0]):
+        parse("demo", argument)
+
+
+def test_a_field_is_overridden():
+    given = ("--config.data.frames=(0, 31)", "--config.batch_size=3", "--config.remat")
+    config = parse("demo", *given)
+    assert (config.data.frames, config.batch_size, config.remat) == ((0, 31), 3, True)
+
+
+def test_a_config_file_that_fails_is_named_with_its_line(tmp_path):
+    file = tmp_path / "mine.py"
+    for line, named in (
+        ("config.data.window = 'all'", "line 4 is not a config .TypeError: .*window"),
+        ("config.modle.name = 'x'", "line 4 is not a config .AttributeError: .*modle"),
+        ("import nothing_like_it", "line 4 is not a config .ModuleNotFoundError: .*nothing_like"),
+        ("config = (", "is not a config .SyntaxError"),
+    ):
+        file.write_text(
+            "from fevgan_jax.configs import demo\ndef get_config():\n"
+            f"    config = demo.get_config()\n    {line}\n    return config\n"
+        )
+        with pytest.raises(UserError, match=f"mine.py.*{named}") as caught:
+            parse(file)
+        assert "\n" not in str(caught.value)

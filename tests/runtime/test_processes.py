@@ -9,7 +9,8 @@ import types
 import jax
 import pytest
 
-from fevgan_jax.evaluate import evaluate
+from fevgan_jax.evaluation import results
+from fevgan_jax.evaluation.evaluate import evaluate
 from fevgan_jax.runtime import processes
 from fevgan_jax.runtime.errors import UserError
 from fevgan_jax.training.loop import train
@@ -23,7 +24,7 @@ def data_dir(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def alone(data_dir, tmp_path_factory):
-    """The run of one process, on 8 devices."""
+    """The run of a single process, on 8 devices."""
     workdir = tmp_path_factory.mktemp("alone")
     config = tiny_config.get_config()
     config.data.data_dir = str(data_dir)
@@ -36,7 +37,7 @@ def lines(workdir):
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def test_a_run_moves_between_numbers_of_processes_and_survives_the_loss_of_one(
+def test_a_run_resumes_on_other_numbers_of_processes_and_survives_the_loss_of_one(
     alone, data_dir, tmp_path
 ):
     workdir, log = tmp_path / "run", tmp_path / "log"
@@ -44,8 +45,8 @@ def test_a_run_moves_between_numbers_of_processes_and_survives_the_loss_of_one(
     arguments.append(f"--config.data.data_dir={data_dir}")
 
     long = [*arguments, "--config.num_steps=100000"]
-    # Of several devices in one process, one may wait for another's part of the sum, and only the
-    # heartbeat, a minute later, ends the process.
+    # With several devices per process, one may wait for another's part of a collective, and only
+    # the heartbeat, a minute later, ends the process.
     two = several.launch(long, log, count=2)
     several.wait_until((workdir / "checkpoints" / "5").exists, two[0])
     two[1].kill()
@@ -61,15 +62,16 @@ def test_a_run_moves_between_numbers_of_processes_and_survives_the_loss_of_one(
     for own, expected in zip(lines(workdir), lines(alone), strict=True):
         assert own == pytest.approx(expected, rel=1e-5 if own["step"] == 1 else 1e-3)
 
-    result = json.loads((workdir / "eval" / "tiny_clips_demo.json").read_text())
+    result = results.latest(workdir, "tiny_clips/demo", "test").summary
     expected = evaluate(alone)
     assert result["clips"] == expected["clips"] == 10
     for row, groups in expected["rows"].items():
-        for group, values in groups.items():
-            assert result["rows"][row][group] == pytest.approx(values, rel=1e-4)
+        for group, metrics in groups.items():
+            for name, values in metrics.items():
+                assert result["rows"][row][group][name] == pytest.approx(values, rel=1e-4)
 
 
-def test_processes_that_no_one_has_named_are_told_how(monkeypatch):
+def test_unnamed_processes_are_told_which_flags_to_give(monkeypatch):
     def initialize(*_, **__):
         raise ValueError("coordinator_address should be defined.")
 
@@ -82,6 +84,40 @@ def test_processes_that_no_one_has_named_are_told_how(monkeypatch):
         processes.start()
 
 
+@pytest.mark.parametrize(
+    ("environ", "address", "count", "share"),
+    [
+        ({}, "localhost:1234", 4, "0.188"),
+        ({"PATH": "/bin"}, "127.0.0.1:1234", 2, "0.375"),
+        ({}, "[::1]:1234", 3, "0.250"),
+        ({}, "localhost:1234", 1, None),
+        ({}, "node17:1234", 4, None),
+        ({}, "", 4, None),
+        ({"XLA_PYTHON_CLIENT_MEM_FRACTION": ".4"}, "localhost:1234", 4, None),
+        ({"XLA_CLIENT_MEM_FRACTION": ".4"}, "localhost:1234", 4, None),
+        ({"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}, "localhost:1234", 4, None),
+        ({"CUDA_VISIBLE_DEVICES": "2"}, "localhost:1234", 4, None),
+    ],
+)
+def test_processes_that_share_gpus_share_their_memory(environ, address, count, share):
+    expected = {} if share is None else {"XLA_PYTHON_CLIENT_MEM_FRACTION": share}
+    assert processes.gpu_memory(environ, address, count) == expected
+
+
+def test_the_share_is_set_before_jax_starts(monkeypatch):
+    monkeypatch.setattr(processes.os, "environ", {})
+    asked = types.SimpleNamespace(
+        distributed=True, coordinator_address="localhost:1", num_processes=2, process_id=0
+    )
+    monkeypatch.setattr(processes.flags, "FLAGS", asked)
+    seen = []
+    monkeypatch.setattr(
+        jax.distributed, "initialize", lambda *_, **__: seen.append(dict(processes.os.environ))
+    )
+    processes.start()
+    assert seen == [{"XLA_PYTHON_CLIENT_MEM_FRACTION": "0.375"}]
+
+
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="no other C library keeps as much")
 def test_freed_memory_goes_back_to_the_system():
     def resident():
@@ -90,7 +126,7 @@ def test_freed_memory_goes_back_to_the_system():
         )
 
     taken = [b"x" * size for size in [4000] * 25_000]
-    last = taken.pop()  # lies at the end, so that the rest stays with the C library
+    last = taken.pop()  # at the end of the heap, so that the C library keeps the rest
     del taken
     before = resident()
     processes.return_freed_memory()

@@ -25,7 +25,7 @@ NAME = "clip_folder/own"
 
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory):
-    """Three people with names of all kinds, two expressions of one's own, and bad clips."""
+    """Three people with different kinds of names, two expressions, and bad clips."""
     folder = tmp_path_factory.mktemp("raw")
     for number, person in enumerate(["Zoë B", "ann", "bo"]):
         for expression in ("Wink", "grin"):
@@ -67,11 +67,11 @@ def test_clips_are_read_as_those_of_any_set(prepared):
             assert clip["mask"].shape == (32, 64, 64, 1)
             assert clip["landmarks"].shape == (32, 68, 2)
             assert clip["source_frames"][[0, -1]].tolist() == [0, 2]
-            # Red is red: a drawn face has a warm skin.
+            # The channels are in order: skin is red more than blue.
             assert clip["video"][..., 0].mean() > clip["video"][..., 2].mean()
 
 
-def test_nobody_is_in_two_splits(prepared):
+def test_no_person_is_in_two_splits(prepared):
     sides = splits(prepared[0])
     assert not set(sides["train"].subjects) & set(sides["test"].subjects)
     assert {*sides["train"].subjects, *sides["test"].subjects} == {"Zoë B", "ann", "bo"}
@@ -123,11 +123,11 @@ def test_a_table_says_which_clips(raw, tmp_path):
     ("lines", "sentence"),
     [
         ("path,subject\na,b", "lacks expression"),
-        ("path,subject,expression\nnowhere,a,b", "line 2: give a path that is there"),
+        ("path,subject,expression\nnowhere,a,b", "line 2: give an existing path"),
         ("path,subject,expression\n.,a,", "line 2"),
         ("path,subject,expression\n.,a,b\n.,b,b", r"the clip \. twice"),
         ("path,subject,expression\n.,a,b", "show 1 person"),
-        ("path,subject,expression", "no clip lies in"),
+        ("path,subject,expression", "has no clip in"),
     ],
 )
 def test_a_table_that_is_wrong_is_one_sentence(tmp_path, lines, sentence):
@@ -140,10 +140,10 @@ def test_a_table_that_is_wrong_is_one_sentence(tmp_path, lines, sentence):
 @pytest.mark.parametrize(
     ("path", "sentence"),
     [
-        ("a/b/c/d/0.png", r"0\.png is not where a clip should be"),
-        ("a/b.mp4", r"b\.mp4 is not where"),
+        ("a/b/c/d/0.png", r"0\.png is not in a clip's place"),
+        ("a/b.mp4", r"b\.mp4 is not in"),
         ("a/b/c/0.png", "show 1 person"),
-        ("a/note.txt", "no clip lies in"),
+        ("a/note.txt", "has no clip in"),
     ],
 )
 def test_a_folder_of_another_shape_is_one_sentence(tmp_path, path, sentence):
@@ -154,16 +154,16 @@ def test_a_folder_of_another_shape_is_one_sentence(tmp_path, path, sentence):
         prepare.prepare(NAME, tmp_path / "data", tmp_path / "raw")
 
 
-def test_when_nothing_is_left_the_first_reason_is_told(tmp_path):
+def test_without_usable_clips_the_first_reason_is_reported(tmp_path):
     for name in ("a/grin/1/0.png", "b/grin/1/0.png"):
         (tmp_path / "raw" / name).parent.mkdir(parents=True)
         (tmp_path / "raw" / name).touch()
-    with pytest.raises(UserError, match=r"none of 2 clips .* a/grin/1: .*0\.png is no picture"):
+    with pytest.raises(UserError, match=r"none of 2 clips .* a/grin/1: .*0\.png is not a picture"):
         prepare.prepare(NAME, tmp_path / "data", tmp_path / "raw")
     assert not list(tmp_path.rglob("*1.0.0*"))
 
 
-def test_a_split_that_is_left_empty_is_told(tmp_path):
+def test_an_empty_split_is_reported(tmp_path):
     for name in ("a", "b"):
         raw_clips.write(tmp_path / "raw" / name / "grin" / "1", raw_clips.frames(count=3))
     for file in (tmp_path / "raw" / "b").rglob("*.jpg"):
@@ -172,7 +172,7 @@ def test_a_split_that_is_left_empty_is_told(tmp_path):
         prepare.prepare(NAME, tmp_path / "data", tmp_path / "raw")
 
 
-def test_a_killed_run_goes_on_after_the_last_clip(raw, tmp_path, monkeypatch):
+def test_a_killed_run_resumes_after_the_last_clip(raw, tmp_path, monkeypatch):
     command = ["-m", "fevgan_jax.prepare", f"--dataset={NAME}"]
     command += [f"--raw_dir={raw}", f"--data_dir={tmp_path}"]
     killed = subprocess.Popen([sys.executable, *command], cwd=ROOT, stderr=subprocess.DEVNULL)
@@ -209,14 +209,17 @@ def test_an_option_makes_a_set_of_its_own(raw, tmp_path):
 @pytest.mark.parametrize(
     ("option", "sentence"),
     [
-        ("size=3", "'size=3' is no option of this set: give one of tracker=str, image_size=int"),
-        ("image_size=big", "'image_size=big' is no option"),
+        (
+            "size=3",
+            "'size=3' is not an option of this set: give one of tracker=str, image_size=int",
+        ),
+        ("image_size=big", "'image_size=big' is not an option"),
         ("by=luck", "by=luck is not known: give one of arc_length, time"),
         ("until=noon", "until=noon is not known: give one of half, apex, end"),
         ("tracker=eyes", "tracker=eyes is not known: give one of dlib"),
     ],
 )
-def test_an_option_that_is_none_names_those_there_are(raw, tmp_path, option, sentence):
+def test_an_unknown_option_lists_the_known_ones(raw, tmp_path, option, sentence):
     with pytest.raises(UserError, match=sentence):
         prepare.prepare(NAME, tmp_path, raw, [option])
 

@@ -1,4 +1,4 @@
-"""tfds_builders/oulu_casia: one spectrum and one light, under whatever folders."""
+"""tfds_builders/oulu_casia: one spectrum and one light, at any depth of folders."""
 
 import dataclasses
 import pathlib

@@ -5,7 +5,7 @@ from fevgan_jax.tfds_builders import subjects
 PEOPLE = [f"s{i:03d}" for i in range(50)]
 
 
-def test_nobody_is_on_both_sides_and_nobody_is_lost():
+def test_each_person_is_in_exactly_one_split():
     train, test = subjects.split(PEOPLE)
     assert len(test) == 10
     assert sorted(train + test) == PEOPLE

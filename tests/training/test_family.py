@@ -1,11 +1,11 @@
-"""Families that differ from FEV-GAN in all a contract allows, each in its own file and config."""
+"""Families that differ from FEV-GAN in all that the contract allows, by file and config alone."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fevgan_jax.evaluate import evaluate
+from fevgan_jax.evaluation.evaluate import evaluate
 from fevgan_jax.generate import generate
 from fevgan_jax.run import media
 from fevgan_jax.run.files import write_atomic
@@ -53,7 +53,7 @@ def test_a_family_trains_evaluates_and_generates(family, data_dir, tmp_path):
     assert int(state.step) == 3
     assert int(state.failed_step) == -1
     result = evaluate(tmp_path / "run")
-    assert np.isfinite(result["rows"]["model"]["overall"]["ssim"])
+    assert np.isfinite(result["rows"]["model"]["overall"]["ssim"]["mean"])
     photo = np.full((16, 16, 3), 90, np.uint8)
     write_atomic(tmp_path / "photo.png", media.png(photo))
     videos = generate(tmp_path / "run", tmp_path / "photo.png")
@@ -77,7 +77,7 @@ def test_every_collection_and_stream_is_served():
     )
 
 
-def test_the_discriminator_moves_first_where_the_rule_says_so():
+def test_the_discriminator_is_updated_first_if_the_rule_says_so():
     config = two_judges.get_config()
     config.generator_loss = {"adversarial": 1.0}
     gradients = {}
@@ -97,7 +97,7 @@ def test_each_critic_step_has_rows_of_its_own():
     state, new, batch = take_step(config, rows=32)
     adam = new.discriminator.optimizer[0]
     assert (int(adam.count), int(new.generator.optimizer[0].count)) == (4, 1)
-    # Rows that belong to no critic step would leave no trace: each of the 32 does.
+    # Rows without a critic step would change no parameter: each of the 32 does.
     config.rule.critic_steps = 4
     family = build_family(config)
     step = jax.jit(make_train_step(config, family))
@@ -135,7 +135,7 @@ def test_a_loss_weight_may_depend_on_the_step():
     assert float(later["generator_loss"]) == pytest.approx(float(expected))
 
 
-def test_a_second_stage_starts_from_the_first_and_leaves_it_alone(data_dir, tmp_path):
+def test_a_second_stage_starts_from_the_first_and_keeps_it_unchanged(data_dir, tmp_path):
     first = train(two_stages.get_config(), data_dir, tmp_path / "first")
     released.export(tmp_path / "first", tmp_path / "weights")
     config = two_stages.get_config(stage=2)

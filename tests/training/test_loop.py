@@ -1,4 +1,7 @@
+import json
 import os
+import shutil
+from unittest import mock
 
 import jax
 import numpy as np
@@ -77,21 +80,96 @@ def test_a_workdir_of_another_model_is_refused(run):
         training.train(config, workdir)
 
 
-def test_a_batch_that_does_not_divide_is_refused_before_anything_is_written(run, tmp_path):
+def content(workdir):
+    """Every file of a workdir, with its bytes."""
+    return {path: path.read_bytes() for path in workdir.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "sentence"),
+    [
+        ("batch_size", 7, "batch_size=7"),
+        ("log_every", 0, "config.log_every is 0"),
+        ("data.frames", (0, 32), r"config.data.frames is \(0, 32\), .* have 32 frames"),
+        ("data.window", 33, "config.data.window is 33, .* have 32 frames"),
+        ("freeze", ("generator/encodr_0",), "config.freeze: the generator has no part 'encodr_0'"),
+        ("initial_weights", "nothing", "no released weights 'nothing'"),
+    ],
+)
+def test_a_config_that_cannot_be_used_leaves_no_workdir(run, tmp_path, path, value, sentence):
     config = run[0].copy_and_resolve_references()
-    config.batch_size = 7
-    with pytest.raises(UserError, match="batch_size=7"):
+    config.update_from_flattened_dict({path: value})
+    with pytest.raises(UserError, match=sentence):
         training.train(config, tmp_path / "new")
     assert not os.path.exists(tmp_path / "new")
 
 
-def test_a_run_stops_with_the_name_of_the_step_that_failed(run, tmp_path):
+def test_a_step_that_does_not_compile_leaves_the_workdir_as_it_was(run, tmp_path, monkeypatch):
+    config, workdir = run[0].copy_and_resolve_references(), tmp_path / "resumed"
+    shutil.copytree(run[1], workdir)
+    with open(workdir / "metrics.jsonl", "a") as file:
+        file.write('{"step": 9}\n')  # of a later step than the checkpoint's
+    before = content(workdir)
+    failing = mock.Mock(**{"compile.side_effect": MemoryError})
+    monkeypatch.setattr(training, "lower_train_step", lambda *arguments: failing)
+    config.num_steps, config.generator_optimizer.learning_rate = 2, 1e-5
+    for folder in (tmp_path / "new", workdir):
+        with pytest.raises(MemoryError):
+            training.train(config, folder)
+    assert not os.path.exists(tmp_path / "new")
+    assert content(workdir) == before
+
+
+def test_a_resume_may_change_rates_and_weights_and_says_so(run, tmp_path):
+    config, workdir = run[0].copy_and_resolve_references(), tmp_path / "resumed"
+    shutil.copytree(run[1], workdir)
+    config.num_steps, config.generator_optimizer.learning_rate = 2, 1e-5
+    config.generator_loss.reconstruction = {"name": "constant_schedule", "value": 1.0}
+    assert int(training.train(config, workdir).step) == 2
+    changes = [json.loads(line) for line in (workdir / "changes.jsonl").read_text().splitlines()]
+    assert {change["step"] for change in changes} == {1}
+    assert [change["field"] for change in changes] == [
+        "generator_loss.reconstruction",
+        "generator_optimizer.learning_rate",
+        "num_steps",
+    ]
+    assert trained.load(workdir).config.num_steps == 2
+
+
+def test_a_workdir_of_the_first_version_goes_on(run, tmp_path):
+    config, workdir = run[0].copy_and_resolve_references(), tmp_path / "old"
+    shutil.copytree(run[1], workdir)
+    kept = json.loads((workdir / "config.json").read_text())
+    for name in ("version", "rule", "augmentation", "freeze", "initial_parts", "microbatches"):
+        del kept[name]
+    for name in ("shapes", "window", "frames"):
+        del kept["data"][name]
+    (workdir / "config.json").write_text(json.dumps(kept))
+    assert int(trained.load(workdir).state.step) == 1
+    assert int(training.train(config, workdir).step) == 1
+    assert not os.path.exists(workdir / "changes.jsonl")
+
+
+def test_an_infinite_update_stops_the_run_at_its_step_and_is_not_saved(run, tmp_path):
     config = run[0].copy_and_resolve_references()
     config.generator_optimizer.learning_rate = float("inf")
-    config.num_steps, config.log_every = 4, 4
-    with pytest.raises(FloatingPointError, match="at step 2"):
+    config.num_steps, config.log_every, config.checkpoint_every = 4, 4, 1
+    with pytest.raises(FloatingPointError, match="at step 1:"):
         training.train(config, tmp_path)
     assert not lines(tmp_path)
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_an_optimizer_that_is_not_finite_is_not_saved(run, tmp_path):
+    config = run[0].copy_and_resolve_references()
+    # The squares of its gradients overflow, and an update divided by their root is nothing.
+    config.generator_loss.reconstruction = 1e25
+    config.num_steps = config.checkpoint_every = 1
+    with pytest.raises(
+        FloatingPointError, match=r"generator\.optimizer\.\S+ was not finite at step 1"
+    ):
+        training.train(config, tmp_path)
+    assert not (tmp_path / "checkpoints").exists()
 
 
 def test_a_run_without_a_checkpoint_says_so(run, tmp_path):

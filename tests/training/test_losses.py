@@ -70,7 +70,7 @@ def test_identity_compares_each_clip_with_its_own_input(monkeypatch):
     np.testing.assert_allclose(loss, 0.0, atol=1e-7)
 
 
-def test_the_photos_features_are_not_computed_twice(monkeypatch):
+def test_the_photos_features_are_computed_once(monkeypatch):
     monkeypatch.setattr(recognizers, "encode", lambda encoder, frozen, image: image.mean((1, 2)))
     condition = {"image": jnp.zeros((2, 4, 4, 3)), "identity": jnp.full((2, 3), 0.75)}
     seen = generated(jnp.ones((2, 3, 4, 4, 3)), condition=condition, encoder={"name": "x"})

@@ -22,16 +22,16 @@ def test_an_optax_optimizer_takes_the_rest_of_the_config_as_arguments():
     np.testing.assert_allclose(updates["kernel"], -0.5 * np.sign(KERNEL), rtol=1e-3)
 
 
-def test_muon_moves_a_kernel_by_an_orthogonal_matrix_and_a_bias_by_adam():
+def test_muon_updates_a_kernel_by_an_orthogonal_matrix_and_a_bias_by_adam():
     updates = first_updates(name="muon", learning_rate=0.5)
     matrix = np.reshape(updates["kernel"], (-1, 16))
     values = np.linalg.svd(matrix, compute_uv=False)
-    # Five Newton-Schulz steps bring each singular value to 0.7 to 1.2 of its target.
+    # Five Newton-Schulz steps give singular values of 0.7 to 1.2 times the target.
     target = 0.5 * 0.2 * np.sqrt(4 * 4 * 8)
     assert 0.6 * target < values.min() and values.max() < 1.3 * target
-    # So an entry is about a fifth of Adam's, whatever the kernel's shape.
+    # An entry is about a fifth of Adam's, for any shape of the kernel.
     assert np.sqrt(np.mean(matrix**2)) == pytest.approx(0.5 * 0.2, rel=0.3)
-    # One size for all entries: the rate, times 1.47 for Nesterov's look ahead.
+    # All entries have one size: the rate, times 1.47 by Nesterov's momentum.
     np.testing.assert_allclose(
         updates["bias"], -0.737 * np.sign(GRADIENT["bias"]), rtol=1e-2, atol=1e-6
     )
@@ -60,7 +60,7 @@ def test_every_optimizer_takes_weight_decay_and_a_largest_norm():
     assert norm == pytest.approx(0.1, rel=1e-5)
 
 
-def test_a_frozen_part_stays_and_has_no_state():
+def test_a_frozen_part_is_unchanged_and_has_no_state():
     config = base.adam()
     optimizer = make_optimizer(config, {"kernel": True, "bias": False})
     state = optimizer.init(PARAMS)

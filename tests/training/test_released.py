@@ -1,5 +1,7 @@
 import functools
+import shutil
 
+import flax
 import jax
 import numpy as np
 import pytest
@@ -47,7 +49,7 @@ def test_key_frames_become_the_two_halves_of_a_video(tmp_path):
     whole.initial_weights, whole.seed = str(tmp_path / "released"), 1
     _, drawn = experiments.start(whole)
     started = released.start_from(whole, drawn)
-    # The release has no discriminator: the drawn one stays.
+    # The release has no discriminator: the drawn one is kept.
     assert started.discriminator.params is drawn.discriminator.params
 
     batch = experiments.random_batch(2)
@@ -61,14 +63,14 @@ def test_key_frames_become_the_two_halves_of_a_video(tmp_path):
     rounded = jax.tree.map(lambda x: np.asarray(x.astype("bfloat16"), np.float32), state.average)
     two = video(config, state.replace(average=rounded))
     assert two.shape[1] == 2
-    # An untrained generator is faint: its own size is the measure.
+    # An untrained generator's outputs are small: compared relative to their size.
     size = np.abs(two).max()
     assert np.abs(two[:, 0] - two[:, 1]).max() > 0.1 * size
     many = video(whole, started)
     np.testing.assert_allclose(many, np.repeat(two, 16, axis=1), atol=1e-3 * size)
 
 
-def test_a_release_does_not_tell_where_the_data_lay(release):
+def test_a_release_does_not_contain_data_paths(release):
     assert read_config(release[2]).data.data_dir == ""
 
 
@@ -81,7 +83,23 @@ def test_weights_of_another_model_are_refused(release):
         released.start_from(config, state)
 
 
-def test_unknown_weights_name_those_that_ship(release):
+def test_weights_that_are_not_finite_are_refused(release, tmp_path):
+    config = release[0].copy_and_resolve_references()
+    shutil.copytree(release[2], tmp_path, dirs_exist_ok=True)
+    file = tmp_path / "weights.msgpack"
+    weights = flax.serialization.msgpack_restore(file.read_bytes())
+    kernel = next(name for name in weights["generator"]["params"])
+    broken = jax.tree.map(lambda x: np.full_like(x, np.inf), weights["generator"]["params"][kernel])
+    weights["generator"]["params"][kernel] = broken
+    file.write_bytes(flax.serialization.msgpack_serialize(weights))
+    config.initial_weights = str(tmp_path)
+    with pytest.raises(
+        UserError, match=rf"generator\.params\.{kernel}\S* is not finite in the rel"
+    ):
+        released.start_from(config, release[1])
+
+
+def test_unknown_weights_list_those_that_ship(release):
     config = release[0].copy_and_resolve_references()
     config.initial_weights = "nobody"
     with pytest.raises(UserError, match="no released weights 'nobody'"):

@@ -25,7 +25,7 @@ def experiment():
 
 
 def naive_step(config, family, state, batch):
-    """Algorithm 1 with every pass spelled out and every gradient taken on its own."""
+    """Algorithm 1 with every pass written out and every gradient taken separately."""
     video, label = to_signed(batch["video"]), batch["label"]
     condition = {"image": video[:, 0], "label": label}
 
@@ -82,14 +82,14 @@ def test_one_step_is_algorithm_1(experiment):
         (new.discriminator, discriminator, "discriminator_loss"),
     ):
         np.testing.assert_allclose(new.metrics.compute()[name], loss, rtol=1e-5)
-        # The generator's half must leave no trace in the discriminator's statistics: these are
-        # those of one real and one fake pass, no more.
+        # The generator's loss must not change the discriminator's statistics: these are those of
+        # one real and one fake pass.
         jax.tree.map(
             lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5),
             player.statistics,
             statistics,
         )
-        # Adam's first step is the gradient's sign: its second moment tells the size.
+        # Adam's first step is the gradient's sign: its second moment has the size.
         adam = player.optimizer[0]
         jax.tree.map(
             lambda a, b: np.testing.assert_allclose(
@@ -126,7 +126,7 @@ def test_eight_devices_equal_one(experiment):
     (one, state_one), (eight, state_eight) = losses_on(jax.devices()[:1]), losses_on(jax.devices())
     for a, b in zip(one, eight, strict=True):
         assert a == pytest.approx(b, rel=1e-5)
-    # Statistics are the global batch's: a device's own would differ in the second digit.
+    # Statistics are the global batch's: one device's would differ in the second digit.
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4),
         state_one.discriminator.statistics,
@@ -144,11 +144,11 @@ def test_a_photo_alone_gives_the_same_video_as_in_a_batch(experiment):
     together = sample(state.sampler.variables, {}, batch, keys)
     one = {name: rows[2:3] for name, rows in batch.items()}
     alone = sample(state.sampler.variables, {}, one, keys[2:3])
-    # One grey level: a float next to a rounding edge may fall to either side.
+    # One grey level: a float near a rounding boundary may be rounded either way.
     assert np.abs(alone[0].astype(int) - together[2].astype(int)).max() <= 1
 
 
-def test_features_known_already_are_taken_as_they_are(random_nets):
+def test_given_features_are_not_computed_again(random_nets):
     config = experiments.narrow(demo.get_config())
     frozen, _ = recognizers.load([config.model.identity_encoder], None)
     family, state = experiments.start(config)
@@ -185,7 +185,7 @@ def test_a_run_without_a_discriminator_loss_has_no_discriminator():
 def test_the_average_follows_the_generator(experiment):
     config, family, state = experiment
     new = jax.jit(make_train_step(config, family))(state, {}, experiments.random_batch(4))
-    decay = 0.1  # the first step's: a young average forgets
+    decay = 0.1  # the decay of the first step
     for name in ("params", "statistics"):
         jax.tree.map(
             lambda average, old, new: np.testing.assert_allclose(
@@ -223,12 +223,12 @@ def test_a_frozen_net_stays_frozen_and_its_loss_reaches_the_generator(random_net
         lambda a, b: float(jnp.abs(a - b).max()), state.generator.params, new.generator.params
     )
     assert all(leaf > 0 for leaf in jax.tree.leaves(moved))
-    # Nothing that trains, is averaged or is saved has the shape of the frozen trunk.
+    # No trained, averaged or saved array has the shape of the frozen trunk's.
     trunk = {leaf.shape for leaf in jax.tree.leaves(frozen) if leaf.ndim == 4}
     assert not trunk & {leaf.shape for leaf in jax.tree.leaves(new) if hasattr(leaf, "shape")}
 
 
-def test_pixels_survive_the_way_to_the_model_and_back():
+def test_pixels_survive_the_conversion_to_floats_and_back():
     pixels = np.arange(256, dtype=np.uint8)
     np.testing.assert_array_equal(to_pixels(to_signed(pixels)), pixels)
     assert to_signed(np.array([0, 255], np.uint8)).tolist() == [-1.0, 1.0]

@@ -1,4 +1,4 @@
-"""What a config may ask of a step beyond the plain one: microbatches, bfloat16, remat."""
+"""Options of the step: microbatches, bfloat16, remat."""
 
 import jax
 import jax.numpy as jnp
@@ -78,7 +78,7 @@ def test_microbatches_take_the_mean_gradient_and_see_statistics_one_after_anothe
         gradients = [players(state)[name].optimizer[0].mu for state in apart]
         mean = jax.tree.map(lambda a, b: (a + b) / 2, *gradients)
         assert_close(player.optimizer[0].mu, mean, 1e-4)
-        # Each part moves the statistics once, and no parameter moves between them.
+        # Each part updates the statistics once, and no parameter changes between them.
         first = players(apart[0])[name].statistics
         between = start.replace(
             generator=start.generator.replace(statistics=apart[0].generator.statistics),
@@ -150,10 +150,10 @@ def test_bfloat16_computes_in_it_and_keeps_float32(start, plain):
         expected = players(exact)[name].statistics
         assert_close(player.statistics, expected, 3e-2)
         for leaf in jax.tree.leaves(player.statistics):
-            # Sums over the batch are float32's: bfloat16 could not hold their digits.
+            # Sums over the batch are float32: bfloat16 has too few digits for them.
             assert np.any(leaf != leaf.astype(jnp.bfloat16).astype(jnp.float32))
 
-    # A running average moves by less than bfloat16 could tell.
+    # A running average changes by less than bfloat16 resolves.
     nudged = {
         name: player.replace(statistics=jax.tree.map(lambda x: x + 1e-4, player.statistics))
         for name, player in players(start).items()
@@ -165,7 +165,7 @@ def test_bfloat16_computes_in_it_and_keeps_float32(start, plain):
             np.testing.assert_allclose(own - before, 1e-4 * decays, rtol=0.02)
 
 
-def test_remat_computes_the_same_step_anew(start, plain):
+def test_remat_computes_the_same_step(start, plain):
     batch, config = batch_of(SIZE // 2), configured(remat=True)
     assert "remat" in str(program(config, start))
     assert "remat" not in str(program(configured(), start))

@@ -1,1 +1,1 @@
-"""Anyone's own clips."""
+"""A user's own clips."""

@@ -1,4 +1,4 @@
-"""TFDS builder of anyone's own clips."""
+"""TFDS builder of a user's own clips."""
 
 import csv
 import pathlib
@@ -19,7 +19,7 @@ _COLUMNS = ("path", "subject", "expression")
 class Builder(clips.ClipsBuilder):
     """Clips from neutral to apex, of any expressions; no person is in both splits."""
 
-    # TFDS would look for README.md under the import name, and a checkout has another path.
+    # TFDS looks for README.md under the import name, which is not its path in a checkout.
     pkg_dir_path = epath.Path(__file__).parent
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES: ClassVar = {"1.0.0": "First release."}
@@ -33,7 +33,7 @@ class Builder(clips.ClipsBuilder):
     CLASS_NAMES = None
 
     def find(self, raw_dir: pathlib.Path) -> list[Clip]:
-        """Lists the clips as the table says where there is one, else as the folders do."""
+        """Lists the clips of `clips.csv` if it exists, else those of the folders."""
         if (raw_dir / _TABLE).exists():
             return _listed(raw_dir / _TABLE)
         found = []
@@ -43,7 +43,7 @@ class Builder(clips.ClipsBuilder):
                 found.append(Clip(subject, expression.lower(), "/".join(parts), files))
             elif files:
                 raise UserError(
-                    f"{files[0]} is not where a clip should be: bring it to "
+                    f"{files[0]} is not in a clip's place: move it to "
                     "<subject>/<expression>/<clip>."
                 )
         return found
@@ -54,7 +54,7 @@ def _listed(table: pathlib.Path) -> list[Clip]:
     try:
         text = table.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UserError(f"{table} is not UTF-8: save it anew as UTF-8.") from error
+        raise UserError(f"{table} is not UTF-8: save it again as UTF-8.") from error
     rows = csv.DictReader(text.splitlines())
     missing = set(_COLUMNS) - set(rows.fieldnames or ())
     if missing:
@@ -65,7 +65,7 @@ def _listed(table: pathlib.Path) -> list[Clip]:
         file = table.parent / path
         if not (path and subject and expression and file.exists()):
             raise UserError(
-                f"{table}, line {rows.line_num}: give a path that is there, a subject and an "
+                f"{table}, line {rows.line_num}: give an existing path, a subject and an "
                 "expression."
             )
         if file.is_dir():

@@ -18,10 +18,10 @@ _FOLDER = epath.Path(__file__).parent
 
 @dataclasses.dataclass
 class MugConfig(clips.ClipsConfig):
-    """A division of MUG's people.
+    """A split of MUG's people.
 
     Attributes:
-      split: a published division in `splits.json`; "" divides those who are there by the seed.
+      split: a published split in `splits.json`; "" splits the people found by the seed.
     """
 
     until: str = "half"  # paper: neutral to apex is the first half of a clip
@@ -31,7 +31,7 @@ class MugConfig(clips.ClipsConfig):
 class Builder(clips.ClipsBuilder):
     """Six expressions of MUG's people, from neutral to apex; no person is in both splits."""
 
-    # TFDS would look for README.md under the import name, and a checkout has another path.
+    # TFDS looks for README.md under the import name, which is not its path in a checkout.
     pkg_dir_path = _FOLDER
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES: ClassVar = {"1.0.0": "First release."}
@@ -46,7 +46,7 @@ class Builder(clips.ClipsBuilder):
     )
 
     def find(self, raw_dir: pathlib.Path) -> list[Clip]:
-        """Lists the clips of the six expressions; a session's folder may lie between."""
+        """Lists the clips of the six expressions; there may be a folder per session."""
         found = []
         for parts, files in clips.walk(raw_dir):
             people = [i for i, part in enumerate(parts) if re.fullmatch(r"\d{3}", part)]
@@ -59,7 +59,7 @@ class Builder(clips.ClipsBuilder):
         return found
 
     def divide(self, people: list[str]) -> dict[str, list[str]]:
-        """Names the people of each split, as published or by the seed."""
+        """The people of each split, as published or drawn by the seed."""
         if not self.builder_config.split:
             return super().divide(people)
         published = json.loads((_FOLDER / "splits.json").read_text())[self.builder_config.split]
@@ -67,7 +67,7 @@ class Builder(clips.ClipsBuilder):
         for name, side in splits.items():
             if not side:
                 raise UserError(
-                    f"nobody of the split {name!r} of {self.builder_config.name} is there: bring "
+                    f"{self.builder_config.name}'s split {name!r} has no clip here: provide "
                     "all of MUG, or prepare mug/paper."
                 )
         return splits

@@ -16,7 +16,7 @@ _SPECTRA, _LIGHTS = ("vl", "ni"), ("strong", "weak", "dark")
 
 @dataclasses.dataclass
 class OuluCasiaConfig(clips.ClipsConfig):
-    """Which of the set's recordings.
+    """The recordings to use.
 
     Attributes:
       spectrum: "vl", visible light (paper), or "ni", near infrared.
@@ -30,22 +30,22 @@ class OuluCasiaConfig(clips.ClipsConfig):
 class Builder(clips.ClipsBuilder):
     """Six expressions of 80 people, from neutral to apex; no person is in both splits."""
 
-    # TFDS would look for README.md under the import name, and a checkout has another path.
+    # TFDS looks for README.md under the import name, which is not its path in a checkout.
     pkg_dir_path = epath.Path(__file__).parent
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES: ClassVar = {"1.0.0": "First release."}
     MANUAL_DOWNLOAD_INSTRUCTIONS = """
-    Ask the University of Oulu for a licence and unpack the set: below --raw_dir lie
-    <VL or NI>/<Strong, Weak or Dark>/P<NNN>/<Expression>/<NNN>.jpeg, under any folders.
+    Ask the University of Oulu for a licence and unpack the set: --raw_dir is the folder with
+    <VL or NI>/<Strong, Weak or Dark>/P<NNN>/<Expression>/<NNN>.jpeg, at any depth.
     """
     BUILDER_CONFIGS = (
         OuluCasiaConfig(name="paper", description="Visible light, strong: the paper's."),
     )
 
     def find(self, raw_dir: pathlib.Path) -> list[Clip]:
-        """Lists the clips of the chosen light; where a copy has whole frames too, takes those."""
+        """Lists the clips of the chosen light; prefers whole frames to crops if both are there."""
         config, found = self.builder_config, {}
-        # What a name does not tell, for a copy without that level, is taken for what was asked for.
+        # A copy without a folder level for it is taken to have the chosen spectrum or light.
         others = {*_SPECTRA, *_LIGHTS} - {config.spectrum, config.light}
         for parts, files in clips.walk(raw_dir):
             path = [part.lower() for part in parts]

@@ -10,7 +10,7 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 import fevgan_jax
-from fevgan_jax.tfds_builders import features, subjects
+from fevgan_jax.tfds_builders import features, local, subjects
 from fevgan_jax.tfds_builders.synthetic_faces import clip, pairs, parallel
 
 
@@ -82,7 +82,7 @@ class PairsConfig(_People):
         return functools.partial(pairs.of_subject, number=self.each, image_size=self.image_size)
 
 
-class Builder(tfds.core.GeneratorBasedBuilder):
+class Builder(local.LocalBuilder):
     """Rendered people; no person is in both splits."""
 
     # TFDS would look for README.md under the import name, and a checkout has another path.

@@ -1,0 +1,69 @@
+"""Motion modes: a photo and face units to flow fields, learnt from rendered pairs.
+
+    python -m fevgan_jax.prepare --dataset=synthetic_faces/pairs
+    python -m fevgan_jax.prepare --dataset=synthetic_faces/standard
+    python -m fevgan_jax.main --config=configs/motion_modes.py --workdir=runs/motion_modes
+
+Not a system of the paper: every field here is a choice. It needs no weights but those that pip
+installs. Add `adversarial` or `identity` to the losses for sharper mouths or likeness.
+"""
+
+import ml_collections
+
+from fevgan_jax.configs import base
+
+
+def get_config() -> ml_collections.ConfigDict:
+    """Returns the config of motion modes on 64-pixel pairs."""
+    config = base.get_config()
+    config.batch_size = 32  # choice: larger batches are no faster per pair on two cores
+    config.num_steps = 12_000  # choice: some hours of two cores
+    config.ema_decay = 0.995  # choice: replaces a lower final learning rate
+    config.data.dataset = "synthetic_faces/pairs"
+
+    config.model.name = "fevgan_jax.models.motion_modes"
+    config.model.identity_encoder = None  # choice: the output is made of the photo's own pixels
+    config.model.generator = ml_collections.ConfigDict()
+    config.model.generator.features = (16, 32, 64, 128)  # choice: 2 million parameters
+    config.model.generator.modes = 4  # choice: a few flow fields per target; six were no better
+    config.model.discriminator = ml_collections.ConfigDict()
+    config.model.discriminator.features = (32, 64, 128)  # choice: patches of 22 pixels
+
+    # Weights (choice): every term has a similar share of the gradient early in training.
+    config.generator_loss = ml_collections.ConfigDict()
+    config.generator_loss.flow = 150.0  # in shares of the side: 0.01 is a large error
+    config.generator_loss.reconstruction = 10.0
+    config.generator_loss.moved = 2.0
+    config.generator_loss.hidden = 3.0
+    config.generator_loss.mask = 1.0
+    config.generator_loss.smooth = 10.0
+    config.generator_loss.shown = 8.0
+    config.discriminator_loss = ml_collections.ConfigDict()  # choice: none is needed
+    config.identity_loss.frames = (0,)  # forced: a pair has one picture
+
+    # The same change for both pictures of a pair; every field is a choice.
+    config.augmentation = ml_collections.ConfigDict()
+    config.augmentation.mirror = 0.5
+    config.augmentation.gamma = (0.65, 1.5)  # photos vary in light more than the rendered heads
+    config.augmentation.gain = (0.7, 1.3)  # a channel: the colour of the light
+    config.augmentation.saturation = (0.2, 1.3)  # down to nearly grey
+    config.augmentation.shade = 0.2  # light from one side
+
+    config.generator_optimizer = ml_collections.ConfigDict()
+    config.generator_optimizer.name = "adam"
+    config.generator_optimizer.b1 = 0.9  # choice: Adam's default, without a second player
+    config.generator_optimizer.b2 = 0.99  # choice: for the short schedule
+    config.generator_optimizer.clip_norm = 1.0  # choice: a rare pair hides half of the face
+    rate = config.generator_optimizer.learning_rate = ml_collections.ConfigDict()
+    rate.name = "warmup_cosine_decay_schedule"
+    rate.init_value = 3e-5  # choice
+    rate.peak_value = 1.5e-3  # choice
+    rate.warmup_steps = 50  # choice
+    rate.decay_steps = config.num_steps
+    rate.end_value = 3e-5  # choice
+
+    config.eval.dataset = "synthetic_faces/standard"  # choice: clips by their labels
+    # choice: a face recogniser that pip installs (extra `[faces]`)
+    config.eval.embedder.name = "dlib_resnet"
+    config.eval.classifier_steps = 400
+    return config

@@ -1,0 +1,1 @@
+"""Moves the face of a photo in place, with a model of motion modes."""

@@ -1,0 +1,193 @@
+"""What a trained model of motion modes says about one face: fields to move and paint it by."""
+
+import dataclasses
+import functools
+import os
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from fevgan_jax.faces import units
+from fevgan_jax.models import compositing
+from fevgan_jax.models.inputs import to_signed
+from fevgan_jax.runtime.errors import UserError
+from fevgan_jax.training import released, trained
+from fevgan_jax.training.family import build_family
+
+SHIPPED = "motion_modes"
+"""The released weights that are used without a workdir."""
+
+
+class Frame(NamedTuple):
+    """How one frame differs from the photo.
+
+    Attributes:
+      flow: float32 `[S, S, 2]`, (column, row) in shares of the crop's side: where in the photo a
+        pixel comes from, minus its own place.
+      paint: float32 `[S, S]` in [0, 1], how much of a pixel is painted.
+      colour: float32 `[S, S, 3]` in [-1, 1], with what.
+    """
+
+    flow: np.ndarray
+    paint: np.ndarray
+    colour: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Motion:
+    """How a face moves to one target, for M modes, T frames and fields of side S.
+
+    Attributes:
+      flow: float32 `[M, S, S, 2]`, as `compositing.Fields.flow`.
+      mask: float32 `[M + 1, S, S]`.
+      colour: float32 `[M + 1, S, S, 3]`.
+      amplitudes: float32 `[T, M]`.
+      gate: float32 `[T]`, how much paint each frame allows.
+    """
+
+    flow: np.ndarray
+    mask: np.ndarray
+    colour: np.ndarray
+    amplitudes: np.ndarray
+    gate: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.amplitudes)
+
+    def __getitem__(self, t: int) -> Frame:
+        weights = np.concatenate([[1], self.amplitudes[t]]).astype(np.float32)
+        logits = np.tensordot(weights, self.mask, 1) + np.float32(compositing.MASK_START)
+        return Frame(
+            flow=np.tensordot(self.amplitudes[t], self.flow, 1),
+            paint=self.gate[t] / (1 + np.exp(-np.clip(logits, -30, 30))),
+            colour=np.tanh(np.tensordot(weights, self.colour, 1)),
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Animator:
+    """A model that is ready to be asked.
+
+    Attributes:
+      generator: of the family `fevgan_jax.models.motion_modes`.
+      variables: its parameters.
+      side: of the crop that it was trained on, and of the fields it gives.
+    """
+
+    generator: nn.Module
+    variables: Any
+    side: int
+
+    def prepare(self, num_targets: int, num_frames: int) -> Callable[..., list[Motion]]:
+        """Starts to compile for so many targets and frames, beside what the caller does next.
+
+        Returns:
+          `ask(face, targets, path) -> motions`, whose first call waits for the compiler: `face`
+          uint8 `[S, S, 3]`, `targets` float32 `[N, 56]`, `path` float32 `[N, T]` in [0, 1], where
+          on the way from what the photo shows to the target each frame is.
+        """
+        compiled = self._compiled(num_targets, num_frames)
+
+        def ask(face: np.ndarray, targets: np.ndarray, path: np.ndarray) -> list[Motion]:
+            given = face[None], np.float32(targets), np.float32(path)
+            fields, amplitudes, gate, _ = compiled.result()(self.variables, *given)
+            rows = zip(*map(np.asarray, fields), amplitudes, gate, strict=True)
+            return [Motion(*map(np.asarray, row)) for row in rows]
+
+        return ask
+
+    def shown(self, face: np.ndarray) -> np.ndarray:
+        """The face units `[52]` that a crop uint8 `[S, S, 3]` shows."""
+        neutral = np.zeros((1, units.SIZE), np.float32)
+        compiled = self._compiled(1, 1)
+        *_, shown = compiled.result()(self.variables, face[None], neutral, neutral[:, :1])
+        return np.asarray(shown)[0]
+
+    @functools.cache  # noqa: B019 (an animator lives as long as its process)
+    def _compiled(self, num_targets: int, num_frames: int) -> Future:
+        arguments = (
+            jax.ShapeDtypeStruct((1, self.side, self.side, 3), np.uint8),
+            jax.ShapeDtypeStruct((num_targets, units.SIZE), np.float32),
+            jax.ShapeDtypeStruct((num_targets, num_frames), np.float32),
+        )
+        lowered = jax.jit(functools.partial(_symmetric, self.generator)).lower(
+            self.variables, *arguments
+        )
+        compiler = ThreadPoolExecutor(1)
+        compiling = compiler.submit(lowered.compile)
+        compiler.shutdown(wait=False)
+        return compiling
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+def _symmetric(generator: nn.Module, variables: Any, face: jax.Array, targets, path):
+    """The mean of what the network says of the face and of its mirror image.
+
+    So a mirrored photo gives the mirrored video, whatever the network has not learnt about left
+    and right (choice: twice the work of a small part). The modes of both are kept side by side,
+    each at half its flow, because the mean of two sets of modes has no meaning of its own.
+    """
+    image = to_signed(face)
+    images = jnp.stack([image, image[:, :, ::-1]])
+    count = len(units.NAMES)
+    other = jnp.concatenate(
+        [targets[:, jnp.array(units.MIRROR)], targets[:, count:] * units.MIRROR_HEAD], axis=-1
+    )
+
+    def predict(image, targets):
+        return generator.apply(variables, image, targets, path, method=generator.predict)
+
+    fields, amplitudes, shown = jax.vmap(predict)(images, jnp.stack([targets, other]))
+    gate = compositing.gate(amplitudes).mean(0)
+    (flow, flow_m), (mask, mask_m), (colour, colour_m) = (
+        (field[0], field[1][:, :, ::-1]) for field in fields
+    )
+    flow_m = flow_m * jnp.array([-1.0, 1.0])
+
+    def both(constant_and_modes, mirrored):
+        constant = (constant_and_modes[:, :1] + mirrored[:, :1]) / 2
+        return jnp.concatenate(
+            [constant, constant_and_modes[:, 1:] / 2, mirrored[:, 1:] / 2], axis=1
+        )
+
+    modes_first = functools.partial(jnp.moveaxis, source=3, destination=1)
+    joined = (
+        jnp.concatenate([modes_first(flow), modes_first(flow_m)], axis=1) / 2,
+        both(modes_first(mask), modes_first(mask_m)),
+        both(modes_first(colour), modes_first(colour_m)),
+    )
+    mirrored_shown = shown[1][:, jnp.array(units.MIRROR)]
+    return joined, jnp.concatenate(list(amplitudes), -1), gate, (shown[0] + mirrored_shown) / 2
+
+
+@functools.cache
+def load(workdir: str | os.PathLike | None = None, weights_dir: str | None = None) -> Animator:
+    """Opens a trained run of motion modes, or the shipped weights when no workdir is given.
+
+    Raises:
+      UserError: the run cannot be opened, or is of another family.
+    """
+    if workdir is None:
+        config, variables = released.generator(SHIPPED)
+    else:
+        run = trained.load(workdir, weights_dir)
+        config, variables = run.config, run.state.sampler.variables
+    family = build_family(config)
+    if not moves_photos(family.module):
+        raise UserError(
+            f"{workdir} is a run of {config.model.name}, which makes crops and cannot move the "
+            "face of a whole photo: leave --workdir out, or give a run of motion modes."
+        )
+    return Animator(family.generator, variables, config.data.clip_shape[1])
+
+
+def moves_photos(module: Any) -> bool:
+    """Whether a family gives fields, which move a photo of any size."""
+    return hasattr(module.Generator, "predict")

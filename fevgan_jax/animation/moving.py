@@ -1,0 +1,191 @@
+"""Moves the pixels of a photo, at its own resolution, by fields that were predicted small."""
+
+import dataclasses
+import functools
+
+import cv2
+import numpy as np
+
+from fevgan_jax.animation.model import Frame
+from fevgan_jax.faces import crop
+
+_FADE_FROM, _FADE_TO = 0.02, 0.16
+"""Where the movement begins to fade beyond the face's oval and where it has ended, in shares of the
+crop's side (choice: hair and background stay still, and skin is not seen to stretch)."""
+_SPREAD = 3 / 64
+"""Width of the blur that carries the oval's flow beyond it, in shares of the side."""
+_OWN_HUE = 0.35
+"""How much of its hue paint keeps; the rest is that of the face's brightest skin (choice, by eye
+on portraits: the shipped network's teeth turn bluish with all of it, and its tongues grey with
+none)."""
+_BRIGHTEST = 97
+"""Percentile of the face's pixels, channel by channel, that stands for its brightest skin."""
+_FAINTEST = 1 / 512
+"""Less paint than this changes no pixel's value."""
+_STILL = 1e-3
+"""Pixels that move by less than this are the photo's own."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """A picture and one face in it: all that its frames have in common.
+
+    Attributes:
+      picture: uint8 `[H, W, 3]`.
+      face: uint8 `[S, S, 3]`, the crop that the model is shown.
+      to_crop: `[2, 3]`, from the picture's pixels to the crop's.
+      inside: float32 `[S, S]`, 1 where the model's flow is used and paint may appear.
+      fade: float32 `[S, S]` in [0, 1], how much of the movement is left.
+    """
+
+    picture: np.ndarray
+    face: np.ndarray
+    to_crop: np.ndarray
+    inside: np.ndarray
+    fade: np.ndarray
+
+    @functools.cached_property
+    def box(self) -> tuple[slice, slice]:
+        """Rows and columns of the picture in which anything may change."""
+        side = len(self.face)
+        rows, columns = np.nonzero(self.fade)
+        low, high = np.array([columns.min(), rows.min()]), np.array([columns.max(), rows.max()]) + 1
+        # One pixel of the crop more: the fields are interpolated.
+        low, high = np.maximum(low - 1, -side), np.minimum(high + 1, 2 * side)
+        corners = np.array([(x, y) for x in (low[0], high[0]) for y in (low[1], high[1])])
+        back = np.linalg.inv(self.to_crop[:, :2])
+        there = (corners - self.to_crop[:, 2]) @ back.T
+        shape = np.array(self.picture.shape[1::-1])
+        left, top = np.clip(np.floor(there.min(0)), 0, shape).astype(int)
+        right, bottom = np.clip(np.ceil(there.max(0)), 0, shape).astype(int)
+        return slice(top, bottom), slice(left, right)
+
+    @functools.cached_property
+    def light(self) -> np.ndarray:
+        """Colour `[3]` of the brightest skin, in [0, 1]: what white looks like in this photo."""
+        skin = self.face[(self.inside > 0) & (self.face > 0).any(-1)]
+        return np.float32(np.percentile(skin, _BRIGHTEST, axis=0) / 255)
+
+    def lit(self, colour: np.ndarray) -> np.ndarray:
+        """Paint, float32 `[S, S, 3]` in [-1, 1], as this photo's light shows it, in [0, 255].
+
+        Its brightness is kept, but nothing is brighter than the brightest skin.
+        """
+        own = (colour + 1) / 2
+        tinted = own.mean(-1, keepdims=True) * (self.light / self.light.mean())
+        return 255 * np.minimum(_OWN_HUE * own + (1 - _OWN_HUE) * tinted, self.light)
+
+    @functools.cached_property
+    def share(self) -> np.ndarray:
+        """`fade` at the picture's pixels, `[h, w, 1]` of the box."""
+        return self.enlarged(self.fade, cv2.BORDER_CONSTANT)[..., None].clip(0, 1)
+
+    def enlarged(self, field: np.ndarray, border: int = cv2.BORDER_REPLICATE) -> np.ndarray:
+        """Brings a field `[S, S]` or `[S, S, C]` to the pixels of the box, bicubic."""
+        rows, columns = self.box
+        side = len(field)
+        finer = self._finer
+        if finer > 1:
+            # OpenCV counts places in 1/32 of a pixel, which would show as steps.
+            size = (side * finer, side * finer)
+            field = cv2.resize(field, size, interpolation=cv2.INTER_CUBIC)
+        matrix = self.to_crop * (finer * side / len(self.face))
+        matrix[:, 2] += matrix[:, :2] @ (columns.start + 0.5, rows.start + 0.5) - 0.5
+        size = (columns.stop - columns.start, rows.stop - rows.start)
+        flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+        return cv2.warpAffine(field, matrix, size, flags=flags, borderMode=border)
+
+    @functools.cached_property
+    def _finer(self) -> int:
+        scale = 1 / crop.shrink(self.to_crop)  # of the crop's pixels, in one of the picture's
+        return int(np.clip(2 ** np.ceil(np.log2(0.5 / scale)), 1, 8))
+
+
+def on_photo(picture: np.ndarray, landmarks: np.ndarray, side: int) -> Stage:
+    """The whole photo with one face in it, whose movement fades out beyond its oval.
+
+    Args:
+      picture: uint8 `[H, W, 3]`.
+      landmarks: `[68, 2]` in its pixels.
+      side: of the crop that the model is shown.
+    """
+    to_crop = crop.align(landmarks, side)
+    oval = crop.coverage(crop.oval(crop.move(landmarks, to_crop)), side)[..., 0]
+    inside = (oval > 0.99).astype(np.float32)
+    outside = np.pad((inside == 0).astype(np.uint8), side // 4, constant_values=1)
+    distance = cv2.distanceTransform(outside, cv2.DIST_L2, 5) / side
+    quarter = slice(side // 4, side // 4 + side)
+    fade = np.clip((_FADE_TO - distance[quarter, quarter]) / (_FADE_TO - _FADE_FROM), 0, 1)
+    fade = (fade * fade * (3 - 2 * fade)).astype(np.float32)
+    face = crop.face(picture, landmarks, to_crop, side)
+    return Stage(picture, face, to_crop, inside, fade)
+
+
+def on_crop(picture: np.ndarray, landmarks: np.ndarray, side: int, size: int) -> Stage:
+    """The face oval on black, as the training clips are: the head may move too.
+
+    Args:
+      picture: uint8 `[H, W, 3]`.
+      landmarks: `[68, 2]` in its pixels.
+      side: of the crop that the model is shown.
+      size: of the frames.
+    """
+    shown = crop.face(picture, landmarks, crop.align(landmarks, size), size)
+    face = crop.face(picture, landmarks, crop.align(landmarks, side), side)
+    return of_crop(shown, face)
+
+
+def of_crop(shown: np.ndarray, face: np.ndarray) -> Stage:
+    """A finished crop, uint8 `[Z, Z, 3]`, and the same at the model's size, uint8 `[S, S, 3]`."""
+    scale = len(face) / len(shown)
+    everywhere = np.ones(face.shape[:2], np.float32)
+    return Stage(shown, face, np.array([[scale, 0, 0], [0, scale, 0]]), everywhere, everywhere)
+
+
+def draw(stage: Stage, frame: Frame, onto: np.ndarray) -> None:
+    """Draws the face of one frame.
+
+    Args:
+      stage: the picture and the face.
+      frame: how it differs.
+      onto: uint8 `[H, W, 3]`, a copy of the picture; pixels that do not change are left alone.
+    """
+    rows, columns = stage.box
+    back = np.linalg.inv(stage.to_crop[:, :2]).T * len(stage.face)
+    flow = _carried_beyond(frame.flow, stage.inside) @ back.astype(np.float32)
+    by = stage.enlarged(flow) * stage.share
+    line = np.arange(columns.start, columns.stop, dtype=np.float32)
+    column = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None]
+    moved = cv2.remap(
+        stage.picture,
+        line + by[..., 0],
+        column + by[..., 1],
+        cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    box = onto[rows, columns]
+    np.copyto(box, moved, where=(np.abs(by).max(-1) > _STILL)[..., None])
+    painted = stage.enlarged(frame.paint * stage.inside, cv2.BORDER_CONSTANT)
+    wet = painted > _FAINTEST
+    if wet.any():
+        _paint(box, painted, stage.enlarged(stage.lit(frame.colour)), wet)
+
+
+def _paint(box: np.ndarray, painted: np.ndarray, colour: np.ndarray, wet: np.ndarray) -> None:
+    rows, columns = (np.flatnonzero(wet.any(axis)) for axis in (1, 0))
+    part = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    share = painted[part].clip(0, 1)[..., None]
+    mixed = box[part] * (1 - share) + colour[part] * share
+    np.copyto(box[part], np.rint(mixed).clip(0, 255).astype(np.uint8), where=wet[part][..., None])
+
+
+def _carried_beyond(flow: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Flow `[S, S, 2]` that goes on, outside the oval, as the nearest skin inside it does.
+
+    The model has learnt nothing there: what it was shown is black.
+    """
+    sigma = _SPREAD * len(inside)
+    within = inside[..., None]
+    weight = cv2.GaussianBlur(inside, (0, 0), sigma)[..., None] + np.float32(1e-4)
+    beyond = cv2.GaussianBlur(flow * within, (0, 0), sigma) / weight
+    return flow * within + beyond * (1 - within)

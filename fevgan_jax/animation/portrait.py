@@ -1,0 +1,198 @@
+"""From a photo and what its face is asked to do to videos of it."""
+
+import dataclasses
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from fevgan_jax import EXPRESSIONS
+from fevgan_jax.animation import drive, moving
+from fevgan_jax.animation.model import Animator, Frame, Motion
+from fevgan_jax.faces import find, units
+from fevgan_jax.faces import photo as photos
+from fevgan_jax.runtime.errors import UserError
+
+FPS = 25.0
+"""Frames per second (choice: that of MUG is near; every player shows it evenly)."""
+_SECONDS = 1.28
+"""Length of a video (choice: the paper's 32 frames, at 25 a second)."""
+_MOST_FRAMES = 3_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How the videos of a photo are made.
+
+    Attributes:
+      frame: "photo", the whole photo with the face moved in place, or "crop", the face oval on
+        black, as the training clips are.
+      face: which face, as `find.choose` takes it.
+      units: face units, each as `units.parse_units` takes them; a video each.
+      strength: how far the face goes: 0 is the photo, 1 the expression; above 1 the expression
+        itself is exaggerated.
+      head: whether the head moves as well; None for "crop" alone, where no hair stays behind.
+      fps: frames per second; None for 25, and for a driven video its clip's.
+      seconds: length; None for 1.28, and for a driven video its clip's.
+      loop: go back to the photo, so that the video can be repeated without a jump.
+      drive: a clip of another person whose face units are followed.
+      landmarker: MediaPipe's model file, for `drive`; None for the one in the weights folder.
+      longest_side: larger photos are reduced to it first; 0 keeps any size.
+      size: side of a "crop" in pixels.
+    """
+
+    frame: Literal["photo", "crop"] = "photo"
+    face: str = "largest"
+    units: tuple[str, ...] = ()
+    strength: float = 1.0
+    head: bool | None = None
+    fps: float | None = None
+    seconds: float | None = None
+    loop: bool = False
+    drive: str | None = None
+    landmarker: str | None = None
+    longest_side: int = 1920
+    size: int = 256
+
+    def check(self) -> None:
+        """Raises UserError if the options cannot be followed together."""
+        if self.drive and (self.fps or self.loop):
+            raise UserError(
+                "a driven video has the pace of its clip: leave --fps and --loop out with --drive."
+            )
+        if self.num_frames > _MOST_FRAMES:
+            raise UserError(
+                f"--seconds and --fps ask for {self.num_frames} frames; ask for {_MOST_FRAMES} at "
+                "most."
+            )
+
+    @property
+    def num_frames(self) -> int:
+        """Frames of a video that follows no clip."""
+        return max(2, round((self.seconds or _SECONDS) * (self.fps or FPS)))
+
+    @property
+    def moves_head(self) -> bool:
+        """Whether the head moves as well."""
+        return self.frame == "crop" if self.head is None else self.head
+
+
+@dataclasses.dataclass(frozen=True)
+class Order:
+    """What videos are asked for, read before any work is done.
+
+    Attributes:
+      targets: float32 `[56]` of each video, by a name that can stand in a file's name.
+      path: float32 `[T]`, how far each of their frames is on the way.
+      changes: float32 `[T, 52]` of each driven video, by name.
+      fps: frames per second of all.
+    """
+
+    targets: Mapping[str, np.ndarray]
+    path: np.ndarray
+    changes: Mapping[str, np.ndarray]
+    fps: float
+
+
+def order(expressions: Sequence[str], options: Options) -> Order:
+    """Reads what is asked for; all six expressions when nothing is named.
+
+    Args:
+      expressions: each as `units.parse_expression` takes it; a video each.
+      options: the rest.
+
+    Raises:
+      UserError: a name is unknown, the options do not go together, or the clip cannot be read.
+    """
+    options.check()
+    if not expressions and not options.units and not options.drive:
+        expressions = EXPRESSIONS
+    targets = dict(map(units.parse_expression, expressions))
+    targets |= dict(map(units.parse_units, options.units))
+    for target in targets.values():
+        target *= max(options.strength, 1.0)
+        target[len(units.NAMES) :] *= options.moves_head
+    path = units.course(options.num_frames, options.loop) * min(options.strength, 1.0)
+    changes, fps = {}, options.fps or FPS
+    if options.drive:
+        fps, change = drive.read(options.drive, options.landmarker)
+        name = os.path.splitext(os.path.basename(options.drive))[0]
+        changes[name] = change[: round(options.seconds * fps)] if options.seconds else change
+    return Order(targets, path, changes, fps)
+
+
+def animate(
+    animator: Animator, path: str | os.PathLike, wanted: Order, options: Options
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Makes the videos of one photo, one after another.
+
+    Args:
+      animator: the model.
+      path: the photo; one that is as large as the model's crops is taken for a finished crop.
+      wanted: from `order`.
+      options: the rest.
+
+    Yields:
+      A name, and uint8 `[T, H, W, 3]`. The first frame is the photo itself, or its crop.
+
+    Raises:
+      UserError: the photo cannot be read, or shows no such face.
+    """
+    ask = animator.prepare(len(wanted.targets), len(wanted.path)) if wanted.targets else None
+    pictures = _stages(animator, path, options)
+    for number, stages in enumerate(pictures, 1):
+        ending = f"_face{number}" if len(pictures) > 1 else ""
+        motions: dict[str, list[Motion | list[Frame]]] = {}
+        for stage in stages:
+            for name, motion in _motions(animator, ask, stage, wanted, options).items():
+                motions.setdefault(name, []).append(motion)
+        for name, of_faces in motions.items():
+            yield name + ending, _draw(stages, of_faces)
+
+
+def _stages(
+    animator: Animator, path: str | os.PathLike, options: Options
+) -> list[list[moving.Stage]]:
+    """The pictures that videos are made of, each with its faces."""
+    picture = photos.read(path)
+    side = animator.side
+    if picture.shape[:2] == (side, side):
+        return [[moving.of_crop(picture, picture)]]
+    photos.check_light(picture, path)
+    if options.longest_side and max(picture.shape[:2]) > options.longest_side:
+        scale = options.longest_side / max(picture.shape[:2])
+        picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    chosen = [face.landmarks for face in find.choose(find.faces(picture), options.face, path)]
+    if options.frame == "photo":
+        return [[moving.on_photo(picture, landmarks, side) for landmarks in chosen]]
+    return [[moving.on_crop(picture, landmarks, side, options.size)] for landmarks in chosen]
+
+
+def _motions(
+    animator: Animator, ask, stage: moving.Stage, wanted: Order, options: Options
+) -> dict[str, Motion | list[Frame]]:
+    motions = {}
+    if wanted.targets:
+        targets = np.stack(list(wanted.targets.values()))
+        path = np.broadcast_to(wanted.path, (len(targets), len(wanted.path)))
+        motions = dict(zip(wanted.targets, ask(stage.face, targets, path), strict=True))
+    for name, changes in wanted.changes.items():
+        motions[name] = drive.follow(animator, stage.face, changes, options.strength)
+    return motions
+
+
+def _draw(stages: Sequence[moving.Stage], of_faces: Sequence[Motion | list[Frame]]) -> np.ndarray:
+    picture = stages[0].picture
+    video = np.empty((len(of_faces[0]), *picture.shape), np.uint8)
+
+    def draw(t: int) -> None:
+        video[t] = picture
+        for stage, frames in zip(stages, of_faces, strict=True):
+            moving.draw(stage, frames[t], video[t])
+
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        list(threads.map(draw, range(len(video))))
+    return video

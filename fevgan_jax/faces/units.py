@@ -1,0 +1,233 @@
+"""Targets of a face: ARKit's 52 face units, presets, blends, and the course in time.
+
+A target is 56 numbers: the units, absolute (a neutral face has all of them at 0), then the head's
+motion relative to the photo: nod (chin down), turn, tilt and nearness, scaled by `HEAD_SCALE`.
+"""
+
+import difflib
+import functools
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from fevgan_jax import EXPRESSIONS
+from fevgan_jax.runtime.errors import UserError
+from fevgan_jax.tfds_builders.synthetic_faces import expressions
+
+NAMES = (
+    "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight",
+    "cheekPuff", "cheekSquintLeft", "cheekSquintRight", "eyeBlinkLeft", "eyeBlinkRight",
+    "eyeLookDownLeft", "eyeLookDownRight", "eyeLookInLeft", "eyeLookInRight", "eyeLookOutLeft",
+    "eyeLookOutRight", "eyeLookUpLeft", "eyeLookUpRight", "eyeSquintLeft", "eyeSquintRight",
+    "eyeWideLeft", "eyeWideRight", "jawForward", "jawLeft", "jawOpen", "jawRight", "mouthClose",
+    "mouthDimpleLeft", "mouthDimpleRight", "mouthFrownLeft", "mouthFrownRight", "mouthFunnel",
+    "mouthLeft", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthPressLeft", "mouthPressRight",
+    "mouthPucker", "mouthRight", "mouthRollLower", "mouthRollUpper", "mouthShrugLower",
+    "mouthShrugUpper", "mouthSmileLeft", "mouthSmileRight", "mouthStretchLeft",
+    "mouthStretchRight", "mouthUpperUpLeft", "mouthUpperUpRight", "noseSneerLeft",
+    "noseSneerRight", "tongueOut",
+)  # fmt: skip
+"""The units in the order of a target's first 52 numbers (forced: the head model's order)."""
+
+SIZE = len(NAMES) + 4
+"""Length of a target."""
+
+HEAD_SCALE = np.array([0.2, 0.2, 0.2, 2.0], np.float32)
+"""From degrees of nod, turn and tilt, and decimetres of nearness, to a target's last four numbers
+(choice: about 1 at the apex of an expression, as the units are)."""
+
+NEUTRAL = "neutral"
+
+WORDS = {
+    "angry": "anger", "furious": "anger", "rage": "anger", "cross": "anger",
+    "disgusted": "disgust",
+    "afraid": "fear", "fearful": "fear", "scared": "fear",
+    "happy": "happiness", "joy": "happiness", "joyful": "happiness", "smile": "happiness",
+    "smiling": "happiness",
+    "sad": "sadness", "unhappy": "sadness",
+    "surprised": "surprise", "astonished": "surprise", "amazed": "surprise",
+    "calm": NEUTRAL, "relaxed": NEUTRAL, "none": NEUTRAL,
+}  # fmt: skip
+"""Plain words for the expressions."""
+
+ONSET = (0.04, 0.925, 1.025)
+"""Start, end and steepness of the movement (`expressions.onset`; choice: the middle of the rendered
+subjects' ranges)."""
+
+
+def _other_side(name: str) -> str:
+    if name.endswith("Left"):
+        return name.removesuffix("Left") + "Right"
+    return name.removesuffix("Right") + "Left"
+
+
+def _partner(name: str) -> str:
+    return _other_side(name) if _other_side(name) in NAMES else name
+
+
+MIRROR = tuple(NAMES.index(_partner(name)) for name in NAMES)
+"""For each unit, the index of its mirror image."""
+
+MIRROR_HEAD = np.array([1.0, -1.0, -1.0, 1.0], np.float32)
+"""Factors of nod, turn, tilt and nearness under mirroring."""
+
+
+def mirror(target: np.ndarray) -> np.ndarray:
+    """The target `[..., 56]` of the mirrored face."""
+    count = len(NAMES)
+    return np.concatenate(
+        [target[..., list(MIRROR)], target[..., count:] * MIRROR_HEAD], axis=-1
+    ).astype(np.float32)
+
+
+def target(amounts: Mapping[str, float], head: Sequence[float] = (0, 0, 0, 0)) -> np.ndarray:
+    """A target from amounts by unit.
+
+    Args:
+      amounts: by ARKit name; one without its side (`browDown`) moves both sides.
+      head: degrees of nod, turn and tilt, and decimetres towards the camera.
+
+    Returns:
+      float32 `[56]`.
+
+    Raises:
+      UserError: there is no such unit.
+    """
+    numbers = np.zeros(SIZE, np.float32)
+    for name, amount in amounts.items():
+        for each in _sides(name):
+            numbers[NAMES.index(each)] += amount
+    numbers[len(NAMES) :] = np.asarray(head, np.float32) * HEAD_SCALE
+    return numbers
+
+
+@functools.cache
+def _presets() -> dict[str, np.ndarray]:
+    presets = {
+        name: target(expressions.UNITS[name], expressions.HEAD[name]) for name in EXPRESSIONS
+    }
+    return presets | {NEUTRAL: np.zeros(SIZE, np.float32)}
+
+
+def preset(expression: str) -> np.ndarray:
+    """The target of one of the six expressions at its apex, or of `neutral`: float32 `[56]`.
+
+    Args:
+      expression: its name, or a plain word for it.
+
+    Raises:
+      UserError: no expression has that name.
+    """
+    return _presets()[known(expression)].copy()
+
+
+def table(names: tuple[str, ...] = EXPRESSIONS) -> np.ndarray:
+    """The targets of several expressions, float32 `[N, 56]`."""
+    return np.stack([preset(name) for name in names])
+
+
+def known(word: str) -> str:
+    """The expression that a word names.
+
+    Raises:
+      UserError: no expression has that name.
+    """
+    name = WORDS.get(word.strip().lower(), word.strip().lower())
+    if name not in _presets():
+        raise UserError(
+            f"there is no expression {word!r}{_suggestion(word, [*_presets(), *WORDS])}: give one "
+            f"of {', '.join(_presets())}, or face units with --units."
+        )
+    return name
+
+
+def parse_expression(text: str) -> tuple[str, np.ndarray]:
+    """Parses an expression, or a blend such as `happiness:0.7,surprise:0.3`.
+
+    Args:
+      text: one name, or names with their weights.
+
+    Returns:
+      A name for use in file names, and the target, float32 `[56]`.
+
+    Raises:
+      UserError: a name is unknown, or a weight is missing or not a number.
+    """
+    if ":" not in text:
+        return known(text), preset(text)
+    parts = {known(name): weight for name, weight in _amounts(text).items()}
+    blend = sum(weight * preset(name) for name, weight in parts.items())
+    return _label(parts), np.asarray(blend, np.float32)
+
+
+def parse_units(text: str) -> tuple[str, np.ndarray]:
+    """Parses face units such as `jawOpen:0.5,browInnerUp:1`.
+
+    Returns:
+      A name for use in file names, and the target, float32 `[56]`.
+
+    Raises:
+      UserError: a unit is unknown, or an amount is missing or not a number.
+    """
+    amounts = _amounts(text)
+    return _label(amounts), target(amounts)
+
+
+def course(num_frames: int, loop: bool = False) -> np.ndarray:
+    """The progress of the movement in each frame of a video.
+
+    Args:
+      num_frames: frames of the video, at least 2.
+      loop: whether it returns to the photo, so that the video can repeat.
+
+    Returns:
+      float32 `[num_frames]`, 0 in the first frame and 1 at the apex, which is the last frame, or
+      about the middle of a loop.
+    """
+    if not loop:
+        return expressions.onset(num_frames, *ONSET)
+    # Choice: onset and offset take a little less than half of the loop each, with a pause between.
+    share = np.arange(num_frames) / num_frames
+    way = 1.0 - np.abs(2.0 * share - 1.0)
+    return np.interp(way, np.linspace(0, 1, 256), expressions.onset(256, *ONSET)).astype(np.float32)
+
+
+def _sides(name: str) -> list[str]:
+    if name in NAMES:
+        return [name]
+    both = [name + side for side in ("Left", "Right")]
+    if both[0] not in NAMES:
+        raise UserError(
+            f"there is no face unit {name!r}{_suggestion(name, _unit_words())}: the 52 of ARKit "
+            "are known, with their side or, for both, without it."
+        )
+    return both
+
+
+def _unit_words() -> list[str]:
+    return [*NAMES, *{name.removesuffix("Left") for name in NAMES if name.endswith("Left")}]
+
+
+def _amounts(text: str) -> dict[str, float]:
+    amounts = {}
+    for part in text.split(","):
+        name, _, amount = part.partition(":")
+        try:
+            amounts[name.strip()] = float(amount)
+        except ValueError:
+            amounts[name.strip()] = float("nan")
+        if not np.isfinite(amounts[name.strip()]):
+            raise UserError(
+                f"{part.strip()!r} is not a name with an amount: write NAME:NUMBER, "
+                "several of them with commas between."
+            )
+    return amounts
+
+
+def _label(amounts: Mapping[str, float]) -> str:
+    return "_".join(f"{name}-{amount:g}" for name, amount in amounts.items())
+
+
+def _suggestion(word: str, there: list[str]) -> str:
+    close = difflib.get_close_matches(word, there, n=1)
+    return f" (do you mean {close[0]!r}?)" if close else ""

@@ -1,0 +1,67 @@
+"""Losses against the exact answers of a rendered pair: flow, hidden pixels, the photo's units.
+
+Each takes `context.outputs` from `compositing.compose`, and `context.real` with `video`,
+`flow`, `visible`, `hidden` and `shown` (`models.motion_modes.real`). All are choices.
+"""
+
+import jax
+import jax.numpy as jnp
+
+_EVEN = 30.0
+"""Added to the count of hidden values, to limit the weight of pictures with few (choice)."""
+_SURE = 1e-4
+"""Distance from 0 and 1 to which the mask is clipped in a logarithm."""
+
+
+def flow(context) -> jax.Array:
+    """Mean absolute error of the flow, as shares of the side, where the pixel is visible."""
+    seen = context.real["visible"]
+    error = jnp.abs(context.outputs["flow"] - context.real["flow"])
+    return (error * seen).sum() / (2.0 * seen.sum() + 1.0)
+
+
+def moved(context) -> jax.Array:
+    """Absolute error of the warped photo, summed over channels, where pixels are visible."""
+    seen = context.real["visible"]
+    error = jnp.abs(context.outputs["moved"] - context.real["video"])
+    return (error * seen).sum() / (seen.sum() + 1.0)
+
+
+def hidden(context) -> jax.Array:
+    """Mean absolute error of the picture at pixels that the photo hides."""
+    where = context.real["hidden"]
+    error = jnp.abs(context.outputs["video"] - context.real["video"])
+    return (error * where).sum() / (3.0 * where.sum() + _EVEN)
+
+
+def mask(context) -> jax.Array:
+    """Cross-entropy of the mask: paint hidden pixels, and few others.
+
+    A hidden pixel has ten times the weight of a visible one: there are few, and a visible one may
+    be painted where its flow is wrong.
+    """
+    painted = jnp.clip(context.outputs["mask"], _SURE, 1.0 - _SURE)
+    paint = context.real["hidden"] * jnp.log(painted)
+    keep = context.real["visible"] * jnp.log(1.0 - painted)
+    return -(4.0 * paint + 0.4 * keep).mean()
+
+
+def smooth(context) -> jax.Array:
+    """Mean absolute difference of the flow between neighbours, the sum over rows and columns."""
+    field = context.outputs["flow"]
+    return sum(jnp.abs(jnp.diff(field, axis=axis)).mean() for axis in (2, 3))
+
+
+def shown(context) -> jax.Array:
+    """Mean square error of the predicted face units of the photo."""
+    return jnp.square(context.outputs["shown"] - context.real["shown"]).mean()
+
+
+GENERATOR_LOSSES = {
+    "flow": flow,
+    "moved": moved,
+    "hidden": hidden,
+    "mask": mask,
+    "smooth": smooth,
+    "shown": shown,
+}

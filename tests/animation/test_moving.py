@@ -1,0 +1,119 @@
+"""A photo's pixels, moved in place: still where nothing moves, exact where the photo is kept."""
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+
+from fevgan_jax.animation import moving
+from fevgan_jax.animation.model import Frame
+from fevgan_jax.faces import crop, find
+
+SIDE = 64
+
+
+@pytest.fixture(scope="module")
+def face():
+    """A photo and the landmarks of its face."""
+    picture = skimage.data.astronaut()
+    (found,) = find.faces(picture)
+    return picture, found.landmarks
+
+
+def frame(flow=(0.0, 0.0), paint=0.0):
+    """One flow everywhere, and green paint on one place of the mouth."""
+    painted = np.zeros((SIDE, SIDE), np.float32)
+    painted[42:46, 28:36] = paint
+    colour = np.broadcast_to(np.float32([-1, 1, -1]), (SIDE, SIDE, 3))
+    everywhere = np.broadcast_to(np.float32(flow), (SIDE, SIDE, 2))
+    return Frame(everywhere.copy(), painted, colour.copy())
+
+
+def drawn(stage, frame):
+    picture = stage.picture.copy()
+    moving.draw(stage, frame, picture)
+    return picture
+
+
+@pytest.mark.parametrize("width", [130, 512, 777])
+def test_no_movement_is_the_photo_to_the_bit(face, width):
+    picture, landmarks = face
+    scale = width / picture.shape[1]
+    picture = cv2.resize(picture, (width, width), interpolation=cv2.INTER_AREA)
+    stage = moving.on_photo(picture, landmarks * scale, SIDE)
+    np.testing.assert_array_equal(drawn(stage, frame()), picture)
+    stage = moving.on_crop(picture, landmarks * scale, SIDE, 256)
+    np.testing.assert_array_equal(drawn(stage, frame()), stage.picture)
+
+
+def test_beyond_the_faded_region_every_pixel_is_the_photos(face):
+    picture, landmarks = face
+    stage = moving.on_photo(picture, landmarks, SIDE)
+    moved = drawn(stage, frame((0.2, 0.1), paint=1.0))
+    changed = (moved != picture).any(-1)
+    to_crop = crop.align(landmarks, SIDE)
+    rows, columns = np.indices(changed.shape)
+    at = crop.move(np.stack([columns, rows], -1) + 0.5, to_crop)
+    oval = crop.oval(crop.move(landmarks, to_crop)).astype(np.float32)
+    far = [cv2.pointPolygonTest(oval, tuple(map(float, point)), True) for point in at[changed]]
+    assert changed.sum() > 5_000
+    # The fade ends at 0.16 of the side; a pixel more is the fields' own size.
+    assert min(far) > -(0.16 * SIDE + 1.5)
+
+
+def test_the_movement_fades_without_a_seam(face):
+    landmarks = face[1]
+    ramp = np.broadcast_to(np.arange(512, dtype=np.uint8)[:, None, None] // 4 + 60, (512, 512, 3))
+    stage = moving.on_photo(np.ascontiguousarray(ramp), landmarks, SIDE)
+    moved = drawn(stage, frame((0.0, 0.05)))
+    assert (moved != ramp).any()
+    steps = np.abs(np.diff(moved.astype(int), axis=1)).max()
+    assert steps <= 2, "neighbours of one row, which the photo has alike"
+
+
+def test_the_flow_points_to_where_a_pixel_comes_from(face):
+    picture, landmarks = face
+    stage = moving.on_photo(picture, landmarks, SIDE)
+    by = np.array([0.03, -0.02])
+    moved = drawn(stage, frame(by))
+    column, row = np.round(landmarks[33]).astype(int)
+    shift = np.linalg.inv(stage.to_crop[:, :2]) @ (by * SIDE)
+    expected = cv2.getRectSubPix(picture, (21, 21), (column + shift[0], row + shift[1]))
+    got = moved[row - 10 : row + 11, column - 10 : column + 11]
+    assert np.abs(got.astype(int) - expected).mean() < 2
+    assert (
+        np.abs(got.astype(int) - picture[row - 10 : row + 11, column - 10 : column + 11]).mean() > 4
+    )
+
+
+def test_paint_lies_where_the_mask_says(face):
+    picture, landmarks = face
+    stage = moving.on_crop(picture, landmarks, SIDE, 128)
+    got = drawn(stage, frame(paint=1.0))
+    paint = np.rint(stage.lit(np.float32([-1, 1, -1])))
+    np.testing.assert_allclose(got[86:90, 60:68], np.broadcast_to(paint, (4, 8, 3)), atol=1)
+    assert paint.argmax() == 1, "green"
+    np.testing.assert_array_equal(got[:78], stage.picture[:78])
+
+
+def test_paint_is_seen_in_the_photos_light(face):
+    picture, landmarks = face
+    red = np.rint(picture * [1.0, 0.6, 0.4]).astype(np.uint8)
+    stage = moving.on_photo(red, landmarks, SIDE)
+    white = stage.lit(np.float32([1, 1, 1]))
+    assert white[0] > 1.3 * white[1] > 1.3 * white[2]
+    np.testing.assert_allclose(stage.lit(np.float32([-1, -1, -1])), 0)
+    brightest = 255 * stage.light
+    assert (stage.lit(np.float32([1, 1, 1])) <= brightest).all()
+    blue, grey = stage.lit(np.float32([-0.5, 0, 0.5])), stage.lit(np.float32([0, 0, 0]))
+    assert blue[2] / blue[0] < 2 * grey[2] / grey[0], "the paint's own would be 3"
+
+
+def test_a_face_at_the_photos_edge(face):
+    picture, landmarks = face
+    column, row = landmarks.mean(0).astype(int)
+    cut = np.ascontiguousarray(picture[row - 10 :, column - 5 :])
+    stage = moving.on_photo(cut, landmarks - [column - 5, row - 10], SIDE)
+    moved = drawn(stage, frame((0.03, 0.03), paint=0.5))
+    assert moved.shape == cut.shape
+    assert (moved != cut).any()

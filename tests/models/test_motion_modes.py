@@ -1,0 +1,178 @@
+"""Motion modes: equal to a stored reference, and exact where the model's form requires it."""
+
+import functools
+import pathlib
+
+import flax
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from fevgan_jax.faces import units
+from fevgan_jax.models import compositing, motion_modes
+from fevgan_jax.training.losses import Context
+
+FIXTURES = pathlib.Path(__file__).parent / "motion_modes"
+NARROW = motion_modes.Generator(features=(8, 8), modes=2, code=8, curve_width=8)
+
+
+@functools.cache
+def reference():
+    """The reference network's weights, and its outputs for one crop."""
+    stored = flax.serialization.msgpack_restore((FIXTURES / "weights.msgpack").read_bytes())
+    variables = jax.tree.map(lambda x: np.asarray(x, np.float32), stored["generator"])
+    with np.load(FIXTURES / "parity.npz") as arrays:
+        return variables, {name: arrays[name] for name in arrays.files}
+
+
+def narrow(seed=0, rows=2, side=16):
+    """A narrow generator's variables, drawn so that everything moves, and a condition."""
+    random = np.random.default_rng(seed)
+    given = {
+        "image": jnp.asarray(random.uniform(-1, 1, (rows, side, side, 3)), jnp.float32),
+        "units": jnp.asarray(random.normal(size=(rows, 56)), jnp.float32),
+        "path": jnp.asarray(np.tile([0.0, 0.5, 1.0], (rows, 1)), jnp.float32),
+    }
+    variables = NARROW.init(jax.random.key(seed), given, train=False)
+    leaves, tree = jax.tree.flatten(variables)
+    drawn = [
+        leaf + 0.1 * jax.random.normal(jax.random.key(i), leaf.shape)
+        for i, leaf in enumerate(leaves)
+    ]
+    return jax.tree.unflatten(tree, drawn), given
+
+
+def test_it_equals_the_network_it_was_made_from():
+    variables, known = reference()
+    image = known["face"][None].astype(np.float32) / 127.5 - 1.0
+    path = np.array([[0.0, 0.5, 1.0]], np.float32)
+    given = {"image": image, "units": known["condition"][None], "path": path}
+    generator = motion_modes.Generator()
+    fields, amplitudes, shown = generator.apply(
+        variables, image, given["units"], path, method=generator.predict
+    )
+    for name, tolerance in (("flow", 2e-5), ("mask", 1e-3), ("colour", 1e-3)):
+        made = np.asarray(getattr(fields, name)[0]).reshape(known[name].shape)
+        np.testing.assert_allclose(made, known[name], atol=tolerance, err_msg=name)
+    np.testing.assert_allclose(amplitudes[0], known["curves"], atol=1e-6)
+    np.testing.assert_allclose(shown[0], known["shown"], atol=1e-5)
+    video = generator.apply(variables, given, train=False)["video"]
+    np.testing.assert_allclose(video[0], known["frames"], atol=1e-4)
+
+
+@pytest.mark.parametrize("side", [16, 37])
+def test_the_way_starts_with_the_photo_itself_at_any_size(side):
+    variables, given = narrow()
+    photo = jax.random.uniform(jax.random.key(3), (2, side, side + 5, 3), minval=-1.0)
+    fields, amplitudes, _ = NARROW.apply(variables, *given.values(), method=NARROW.predict)
+    video = compositing.compose(photo, fields, amplitudes)["video"]
+    np.testing.assert_array_equal(video[:, 0], photo)
+    assert np.abs(video[:, 2] - photo).max() > 0.1
+
+
+def test_one_photo_serves_all_targets():
+    variables, given = narrow()
+    one = given["image"][:1]
+    fields, *_ = NARROW.apply(variables, one, *list(given.values())[1:], method=NARROW.predict)
+    rows = jnp.repeat(one, 2, axis=0)
+    apart, *_ = NARROW.apply(variables, rows, *list(given.values())[1:], method=NARROW.predict)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), fields, apart)
+    assert np.abs(fields.flow[0] - fields.flow[1]).max() > 1e-3
+
+
+def test_warp_looks_where_the_flow_points():
+    photo = jnp.arange(5 * 4, dtype=jnp.float32).reshape(1, 5, 4, 1)
+    right_and_up = jnp.broadcast_to(jnp.array([1 / 4, -2 / 5]), (1, 1, 5, 4, 2))
+    moved = np.asarray(compositing.warp(photo, right_and_up))[0, 0, :, :, 0]
+    rows = np.clip(np.arange(5) - 2, 0, 4)
+    np.testing.assert_allclose(moved, 4 * rows[:, None] + [1, 2, 3, 3], atol=1e-5)
+
+
+def test_the_gradient_of_warp_is_that_of_its_finite_differences():
+    photo = jax.random.normal(jax.random.key(0), (1, 6, 7, 2))
+    flow = 0.2 * jax.random.normal(jax.random.key(1), (1, 2, 6, 7, 2))
+
+    def total(flow):
+        return jnp.square(compositing.warp(photo, flow)).sum()
+
+    direction = jax.random.normal(jax.random.key(2), flow.shape)
+    step = 1e-4
+    slope = (total(flow + step * direction) - total(flow - step * direction)) / (2 * step)
+    exact = (jax.grad(total)(flow) * direction).sum()
+    np.testing.assert_allclose(slope, exact, rtol=0.02)
+
+
+def exact_pair(seed=0, side=8):
+    random = np.random.default_rng(seed)
+    visible, mask = 255 * random.integers(0, 2, (2, 2, side, side, 1)).astype(np.uint8)
+    return {
+        "photo": random.uniform(-1, 1, (2, side, side, 3)).astype(np.float32),
+        "picture": random.uniform(-1, 1, (2, side, side, 3)).astype(np.float32),
+        "flow": random.normal(0, 0.05, (2, side, side, 2)).astype(np.float16),
+        "visible": visible,
+        "mask": mask,
+        "units": random.normal(size=(2, 56)).astype(np.float32),
+        "shown": random.normal(size=(2, 52)).astype(np.float32),
+        "path": np.array([0.4, 1.0], np.float32),
+    }
+
+
+def test_every_loss_is_least_at_the_exact_answer():
+    real = motion_modes.real(exact_pair())
+    best = {
+        "video": real["video"],
+        "moved": real["video"],
+        "flow": real["flow"],
+        "mask": real["hidden"],
+        "shown": real["shown"],
+    }
+    worse = {name: value + 0.3 for name, value in best.items()} | {"mask": 1 - best["mask"]}
+    for name, term in motion_modes.GENERATOR_LOSSES.items():
+        if name == "smooth":
+            continue
+        least = float(term(Context(outputs=best, real=real)))
+        assert least == pytest.approx(0.0, abs=2e-3), name
+        assert float(term(Context(outputs=worse, real=real))) > least + 0.05, name
+    smooth = motion_modes.GENERATOR_LOSSES["smooth"]
+    assert float(smooth(Context(outputs={"flow": jnp.ones((1, 1, 4, 4, 2))}))) == 0.0
+    slope = jnp.arange(4.0)[:, None, None] * jnp.ones((1, 1, 4, 4, 2))
+    assert float(smooth(Context(outputs={"flow": slope}))) == pytest.approx(1.0)
+
+
+def test_a_pixel_is_hidden_where_the_face_is_and_nothing_shows_it():
+    pair = exact_pair()
+    real = motion_modes.real(pair)
+    face, seen = pair["mask"] > 0, pair["visible"] > 0
+    np.testing.assert_array_equal(real["hidden"][:, 0] > 0, face & ~seen)
+    np.testing.assert_array_equal(real["visible"][:, 0] > 0, face & seen)
+
+
+def test_a_visible_pixel_and_a_hidden_one_are_told_apart():
+    real = motion_modes.real(exact_pair())
+    off = {"flow": real["flow"] + real["hidden"], "moved": real["video"] + real["hidden"]}
+    off |= {"video": real["video"] + real["visible"]}
+    for name in ("flow", "moved", "hidden"):
+        term = motion_modes.GENERATOR_LOSSES[name]
+        assert float(term(Context(outputs=off, real=real))) == 0.0, name
+
+
+def test_a_label_asks_for_its_preset_along_the_onset():
+    photo = np.zeros((2, 8, 8, 3), np.float32)
+    given = motion_modes.condition({"photo": photo, "label": np.array([3, 5])})
+    np.testing.assert_array_equal(given["units"][0], units.preset("happiness"))
+    np.testing.assert_array_equal(given["units"][1], units.preset("surprise"))
+    assert given["path"].shape == (2, 32)
+    np.testing.assert_array_equal(given["path"][:, [0, -1]], [[0, 1]] * 2)
+
+
+def test_a_pair_asks_for_its_own_target_and_place_on_the_way():
+    pair = exact_pair()
+    given = motion_modes.condition(pair)
+    start = np.pad(pair["shown"], ((0, 0), (0, 4)))
+    there = start + pair["path"][:, None] * (given["units"] - start)
+    np.testing.assert_allclose(there, pair["units"], atol=1e-5)
+    np.testing.assert_array_equal(given["path"], pair["path"][:, None])
+    made = NARROW.apply(narrow()[0], given, train=False)
+    real = motion_modes.real(pair)
+    assert made["video"].shape == real["video"].shape == (2, 1, 8, 8, 3)
