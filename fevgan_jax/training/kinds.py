@@ -1,4 +1,4 @@
-"""Checks that a config's values have the types of examples or of a function's signature."""
+"""Whether a config's values are of the kind that an example or a function's signature asks for."""
 
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -9,27 +9,27 @@ from fevgan_jax.runtime.names import did_you_mean
 
 
 def check_kind(place: str, value: Any, example: Any) -> None:
-    """Raises UserError unless a value has the example's type.
+    """Raises UserError unless a value may stand where the example does.
 
     Args:
       place: the value's name in the sentence.
-      value: the config's value.
-      example: a value of the right type: a whole number, a list with an item ... None and an empty
-        list allow anything, or any items.
+      value: what the config gives.
+      example: a value of the right kind: a whole number, a list's items ... An example of no known
+        kind, such as None or an empty list's items, allows anything.
     """
     if not _fits(value, example):
         raise UserError(f"{place} is {_shown(value)}: give {_words(example)}.")
 
 
 def check_names(place: str, given: Iterable[str], known: Collection[str]) -> None:
-    """Raises UserError, with the nearest known name, if a name is not known."""
+    """Raises UserError if a name is not known, with the nearest one that is."""
     for name in given:
         if name not in known:
             raise UserError(f"{place} has no {name!r}: {did_you_mean(name, known)}")
 
 
 def check_choice(place: str, value: Any, known: Collection[str]) -> None:
-    """Raises UserError, with the nearest known word, unless a value is one of them."""
+    """Raises UserError unless a value is one of some words, with the nearest one."""
     check_kind(place, value, "")
     if value not in known:
         raise UserError(f"{place} is {value!r}: {did_you_mean(value, known)}")
@@ -45,9 +45,9 @@ def check_arguments(
 
     Args:
       place: the section's name in the sentence.
-      function: the function, whose signature is read.
+      function: read by its signature.
       arguments: the section's fields.
-      given_besides: arguments that the caller passes too.
+      given_besides: arguments that the caller adds.
     """
     taken = {
         name: parameter
@@ -57,7 +57,7 @@ def check_arguments(
     check_names(place, arguments, taken)
     for name, parameter in taken.items():
         if name in arguments:
-            # A default of 0 may mean 0.0.
+            # A signature's 0 may stand for 0.0.
             example = parameter.default
             is_whole = isinstance(example, int) and not isinstance(example, bool)
             check_kind(f"{place}.{name}", arguments[name], float(example) if is_whole else example)
