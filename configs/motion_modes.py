@@ -31,7 +31,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.model.discriminator.features = (32, 64, 128)  # choice: patches of 22 pixels
 
     # Weights (choice): every term has a similar share of the gradient early in training.
-    config.generator_loss = ml_collections.ConfigDict()
+    config.generator_loss = {}
     config.generator_loss.flow = 150.0  # in shares of the side: 0.01 is a large error
     config.generator_loss.reconstruction = 10.0
     config.generator_loss.moved = 2.0
@@ -39,7 +39,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.generator_loss.mask = 1.0
     config.generator_loss.smooth = 10.0
     config.generator_loss.shown = 8.0
-    config.discriminator_loss = ml_collections.ConfigDict()  # choice: none is needed
+    config.discriminator_loss = {}  # choice: none is needed
     config.identity_loss.frames = (0,)  # forced: a pair has one picture
 
     # The same change for both pictures of a pair; every field is a choice.
@@ -50,7 +50,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.augmentation.saturation = (0.2, 1.3)  # down to nearly grey
     config.augmentation.shade = 0.2  # light from one side
 
-    config.generator_optimizer = ml_collections.ConfigDict()
+    config.generator_optimizer = {}
     config.generator_optimizer.name = "adam"
     config.generator_optimizer.b1 = 0.9  # choice: Adam's default, without a second player
     config.generator_optimizer.b2 = 0.99  # choice: for the short schedule

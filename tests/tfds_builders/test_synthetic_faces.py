@@ -212,6 +212,17 @@ def test_the_head_motion_of_the_expression_is_a_switch():
     assert moved(0.0, mouth) > 1
 
 
+def test_variants_have_their_sizes_and_frames():
+    def video(config):
+        features = synthetic_faces_dataset_builder.Builder(data_dir=os.devnull, config=config)
+        return features.info.features["video"].shape
+
+    assert video("standard") == (32, 64, 64, 3)
+    assert video("crowd") == (2, 64, 64, 3)
+    assert video("size128") == (32, 128, 128, 3)
+    assert video("size256") == (9, 256, 256, 3)
+
+
 def test_the_prepared_set_holds_what_is_rendered(tiny_data):
     builder = tfds.builder("synthetic_faces/tiny", data_dir=tiny_data)
     sizes = {name: split.num_examples for name, split in builder.info.splits.items()}

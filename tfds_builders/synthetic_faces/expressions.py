@@ -16,11 +16,11 @@ UNITS = {
         "mouthPress": 0.3, "mouthFrown": 1.2, "mouthRollUpper": 0.3, "mouthRollLower": 0.2,
         "mouthShrugLower": 0.2, "mouthStretch": 0.15, "jawForward": 0.5,
     },
-    # AU 4+7+9+10+16: nose wrinkled, eyes narrowed, upper lip raised, lower lip down.
+    # AU 4+7+9+10+16+17: nose wrinkled, eyes narrowed, upper lip raised, lower lip down, chin up.
     "disgust": {
-        "noseSneer": 1.4, "mouthUpperUp": 0.9, "browDown": 0.9, "cheekSquint": 0.5,
-        "eyeSquint": 0.6, "eyeBlink": 0.3, "mouthFrown": 0.35, "mouthLowerDown": 0.5,
-        "mouthShrugLower": 0.4,
+        "noseSneer": 1.5, "mouthUpperUp": 1.05, "browDown": 0.95, "cheekSquint": 0.4,
+        "eyeSquint": 0.5, "eyeBlink": 0.25, "mouthFrown": 0.2, "mouthLowerDown": 0.55,
+        "mouthShrugLower": 0.8, "mouthShrugUpper": 0.25, "mouthStretch": 0.3,
     },
     # AU 1+2+4+5+20+26: brows raised and drawn together, eyes wide, mouth stretched.
     "fear": {
@@ -39,8 +39,8 @@ UNITS = {
     },
     # AU 1+2+5+26: brows raised, eyes wide, jaw dropped.
     "surprise": {
-        "browInnerUp": 1.6, "browOuterUp": 1.4, "eyeWide": 1.3, "jawOpen": 0.68,
-        "mouthFunnel": 0.15,
+        "browInnerUp": 1.6, "browOuterUp": 1.5, "eyeWide": 1.4, "jawOpen": 0.68,
+        "mouthFunnel": 0.25,
     },
 }  # fmt: skip
 """Expression -> face unit -> how far it goes; a unit named without a side moves both alike."""

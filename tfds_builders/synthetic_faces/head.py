@@ -74,6 +74,7 @@ class Model:
       frame: vertex ids of glasses.
       eyes: vertex ids of the eyeballs, the subject's right one first.
       lids: vertex ids of the skin around each.
+      teeth: vertex ids of the upper and the lower row.
       landmarks: int [68], a vertex each, iBUG order.
       forehead: the vertex where the face oval ends.
     """
@@ -90,6 +91,7 @@ class Model:
     frame: np.ndarray
     eyes: tuple[np.ndarray, np.ndarray]
     lids: tuple[np.ndarray, np.ndarray]
+    teeth: tuple[np.ndarray, np.ndarray]
     landmarks: np.ndarray
     forehead: int
 
@@ -118,7 +120,12 @@ def load() -> Model:
         lids.append(np.flatnonzero((material == kernels.SKIN) & (distance < 0.25)))
         behind = average[eye, 2] < centre[2]
         paint_at[eye[behind]] *= 10  # no second iris at the back
-    _place_teeth(paint_at, average, material, units[unit_names.index("jawOpen"), :, 1] < -0.1)
+    opened = units[unit_names.index("jawOpen")]
+    teeth = tuple(
+        np.flatnonzero((material == kernels.TEETH) & (opened.any(axis=1) == with_jaw))
+        for with_jaw in (False, True)
+    )
+    _place_teeth(paint_at, average, teeth)
     tongue = material == kernels.TONGUE
     paint_at[tongue] = average[tongue][:, [0, 2]]
     lips, cavity = arrays["regions"].astype(np.float32).T
@@ -131,7 +138,7 @@ def load() -> Model:
         neighbours=_neighbours(triangles, len(base)),
     )
     skin = (material == kernels.SKIN) & (average[:, 2] > 0.1) & (cavity < 0.5)
-    lower = units[unit_names.index("jawOpen"), :, 1] < -0.1
+    lower = opened[:, 1] < -0.1
     landmarks = np.zeros(68, int)
     for i, (x, y) in _LANDMARKS.items():
         for j, place in {i: (x, y), _MIRROR[i]: (-x, y)}.items():
@@ -150,6 +157,7 @@ def load() -> Model:
         frame=np.flatnonzero(material == kernels.FRAME),
         eyes=eyes,
         lids=tuple(lids),
+        teeth=teeth,
         landmarks=landmarks,
         forehead=_nearest(average, skin, _FOREHEAD),
     )
@@ -169,10 +177,9 @@ def _with_glasses(arrays):
     return arrays
 
 
-def _place_teeth(paint_at, average, material, moves_with_jaw):
+def _place_teeth(paint_at, average, rows):
     """Sets where vertices of teeth look their colour up, see `render.Mesh`."""
-    for lower in (False, True):
-        row = np.flatnonzero((material == kernels.TEETH) & (moves_with_jaw == lower))
+    for row, lower in zip(rows, (False, True), strict=True):
         right, up, near = average[row].T
         around = np.arctan2(right, near - _ARCH_DEPTH)
         paint_at[row, 0] = around * (near.max() - _ARCH_DEPTH) / _TOOTH_WIDTH
@@ -204,9 +211,9 @@ def _neighbours(triangles, size):
     return table
 
 
-_TEETH_PLACE = np.array([0, -0.02, -0.06])
-"""Teeth are narrowed and moved by this: MakeHuman's pierce cheeks and pressed lips, and its upper
-row hides behind the lip when the mouth opens."""
+_TEETH_PLACES = np.array([[0, -0.02, -0.06], [0, -0.05, -0.06]])
+"""Upper and lower teeth are narrowed and moved by this: MakeHuman's pierce cheeks and pressed lips,
+the upper row hides behind the lip when the mouth opens and the lower one shows at its corners."""
 
 
 def neutral(
@@ -228,8 +235,8 @@ def neutral(
     for name, amount in shape.items():
         low, high = model.shapes[model.shape_names.index(name)]
         head += abs(amount) * (high if amount > 0 else low)
-    teeth = model.mesh.material == kernels.TEETH
-    head[teeth] = head[teeth] * [0.88, 1, 1] + _TEETH_PLACE
+    for row, place in zip(model.teeth, _TEETH_PLACES, strict=True):
+        head[row] = head[row] * [0.88, 1, 1] + place
     return head.astype(np.float32)
 
 

@@ -72,9 +72,9 @@ def shade(
             elif kind == TEETH:
                 red, green, blue = _tooth(u, v, teeth)
                 # Lips and cheeks shade the teeth, the back ones most.
-                front = 1 - _ramp(abs(u), _ONE, float32(7))
-                sky *= float32(0.35) + float32(0.55) * front
-                lit = float32(0.15) + float32(0.45) * front
+                front = 1 - _ramp(abs(u), _HALF, float32(5.5))
+                sky *= float32(0.15) + float32(0.75) * front
+                lit = float32(0.05) + float32(0.55) * front
                 highlight = float32(0.05) * shine**30
             elif kind == TONGUE:
                 tip = _ramp(v, float32(0.0), float32(0.42))  # no light comes to its root

@@ -91,7 +91,8 @@ class Builder(local.LocalBuilder):
     SUPPORTED_VERSIONS: ClassVar = [tfds.core.Version("1.0.0")]
     RELEASE_NOTES: ClassVar = {
         "1.0.0": "First release.",
-        "2.0.0": "Pairs of pictures with exact answers.",
+        "2.0.0": "Other faces, expressions and light: teeth, folds, glasses, make-up. Sets of "
+        "pairs of pictures with exact answers, and of clips at 128 and 256 pixels.",
     }
     BUILDER_CONFIGS = (
         SyntheticFacesConfig(name="standard", description="600 people, to train on."),

@@ -6,6 +6,7 @@ widths and shares are choices, set by looking.
 
 import functools
 
+import numba
 import numpy as np
 
 from fevgan_jax.tfds_builders.synthetic_faces import head
@@ -43,12 +44,23 @@ def worn(skin: np.ndarray, depths: np.ndarray) -> np.ndarray:
       skin: linear colour float32 [H, W, 3], see `head.PAINT_SCALE`.
       depths: float32 [len(UNITS), 2], depth of each fold on the subject's right and left half.
     """
-    folds = _folds()
-    middle = skin.shape[1] // 2
-    depth = np.empty(skin.shape[:2], np.float32)
-    for side, columns in enumerate((slice(None, middle), slice(middle, None))):
-        depth[:, columns] = np.tensordot(depths[:, side], folds[:, :, columns], 1)
-    return np.clip(skin * (1 - depth[..., None] * _DARK), 0, 1)
+    return _worn(skin, depths, _folds(), _DARK)
+
+
+@numba.njit(cache=True, nogil=True)
+def _worn(skin, depths, folds, dark):
+    height, width, _ = skin.shape
+    worn = np.empty_like(skin)
+    for row in range(height):
+        for column in range(width):
+            side = 0 if 2 * column < width else 1
+            depth = np.float32(0)
+            for fold in range(len(folds)):
+                depth += depths[fold, side] * folds[fold, row, column]
+            for k in range(3):
+                colour = skin[row, column, k] * (1 - depth * dark[k])
+                worn[row, column, k] = min(max(colour, np.float32(0)), np.float32(1))
+    return worn
 
 
 @functools.cache
