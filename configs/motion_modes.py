@@ -20,6 +20,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.num_steps = 12_000  # choice: some hours of two cores
     config.ema_decay = 0.995  # choice: replaces a lower final learning rate
     config.data.dataset = "synthetic_faces/pairs"
+    config.data.shapes = pair_shapes(64)
 
     config.model.name = "fevgan_jax.models.motion_modes"
     config.model.identity_encoder = None  # choice: the output is made of the photo's own pixels
@@ -30,7 +31,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.model.discriminator.features = (32, 64, 128)  # choice: patches of 22 pixels
 
     # Weights (choice): every term has a similar share of the gradient early in training.
-    config.generator_loss = ml_collections.ConfigDict()
+    config.generator_loss = {}
     config.generator_loss.flow = 150.0  # in shares of the side: 0.01 is a large error
     config.generator_loss.reconstruction = 10.0
     config.generator_loss.moved = 2.0
@@ -38,7 +39,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.generator_loss.mask = 1.0
     config.generator_loss.smooth = 10.0
     config.generator_loss.shown = 8.0
-    config.discriminator_loss = ml_collections.ConfigDict()  # choice: none is needed
+    config.discriminator_loss = {}  # choice: none is needed
     config.identity_loss.frames = (0,)  # forced: a pair has one picture
 
     # The same change for both pictures of a pair; every field is a choice.
@@ -49,7 +50,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.augmentation.saturation = (0.2, 1.3)  # down to nearly grey
     config.augmentation.shade = 0.2  # light from one side
 
-    config.generator_optimizer = ml_collections.ConfigDict()
+    config.generator_optimizer = {}
     config.generator_optimizer.name = "adam"
     config.generator_optimizer.b1 = 0.9  # choice: Adam's default, without a second player
     config.generator_optimizer.b2 = 0.99  # choice: for the short schedule
@@ -67,3 +68,18 @@ def get_config() -> ml_collections.ConfigDict:
     config.eval.embedder.name = "dlib_resnet"
     config.eval.classifier_steps = 400
     return config
+
+
+def pair_shapes(side: int) -> ml_collections.ConfigDict:
+    """Shapes and kinds of a pair's features at one size (forced: the data set's)."""
+    return ml_collections.ConfigDict(
+        {
+            "picture": ((side, side, 3), "uint8"),
+            "flow": ((side, side, 2), "float16"),
+            "visible": ((side, side, 1), "uint8"),
+            "mask": ((side, side, 1), "uint8"),
+            "units": ((56,), "float32"),
+            "shown": ((52,), "float32"),
+            "path": ((), "float32"),
+        }
+    )

@@ -26,7 +26,6 @@ from fevgan_jax.run.workdir import read_config
 from fevgan_jax.runtime import cli
 from fevgan_jax.runtime.errors import UserError
 from fevgan_jax.runtime.workers import Workers
-from fevgan_jax.training import trained
 from fevgan_jax.training.sampling import clip_keys
 
 write_outputs = output.write
@@ -106,6 +105,8 @@ def _sample(
             raise UserError(
                 f"{workdir} knows no expression {name!r}: give one of {', '.join(known)}."
             )
+    from fevgan_jax.training import trained  # Orbax, which shipped weights need no time for
+
     # A process: while dlib reads its models, for two seconds, no thread beside it may run Python.
     image = Workers(1).submit(faces.prepare_photo, photo, data.clip_shape[1], options.face)
     model = trained.load(workdir, weights_dir)

@@ -2,6 +2,7 @@ import json
 import runpy
 
 import jax
+import ml_collections
 import numpy as np
 import pytest
 
@@ -10,7 +11,9 @@ from fevgan_jax.configs import base, mug
 from fevgan_jax.configs.ablation import without_identity_encoder, without_spatial_encoder
 from fevgan_jax.run.workdir import plain
 from fevgan_jax.runtime import config_flag
+from fevgan_jax.training.check import check_config
 from fevgan_jax.training.family import frozen_encoders
+from fevgan_jax.training.optimizers import make_schedule
 from fevgan_jax.training.step import make_train_step
 from tests import experiments
 
@@ -45,6 +48,21 @@ def test_a_shipped_config_has_the_fields_of_base(name):
     ours, theirs = plain(base.get_config()), plain(load(name))
     assert set(theirs) == set(ours)
     assert set(theirs["eval"]) == set(ours["eval"])
+
+
+@pytest.mark.parametrize("name", config_flag.shipped())
+@pytest.mark.parametrize("form", [dict, ml_collections.ConfigDict])
+def test_a_rate_and_a_weight_may_be_a_schedule_instead(name, form):
+    schedule = {"name": "linear_schedule", "init_value": 0.0, "end_value": 1.0}
+    config = load(name)
+    for section in (config.generator_loss, config.discriminator_loss):
+        for term in section:
+            section[term] = form(schedule | {"transition_steps": 10})
+    for optimizer in (config.generator_optimizer, config.discriminator_optimizer):
+        optimizer.learning_rate = form(schedule | {"transition_steps": 10})
+    check_config(config)
+    for weight in config.generator_loss.values():
+        assert make_schedule(weight)(5) == pytest.approx(0.5)
 
 
 def test_an_ablation_changes_one_field_and_keeps_the_losses():

@@ -6,6 +6,9 @@ import subprocess
 
 import pytest
 
+from fevgan_jax.configs import demo as demo_config
+from fevgan_jax.demo import demo
+from fevgan_jax.runtime.errors import UserError
 from tests.test_readme import NARROW, ROOT, SMALL, run
 
 
@@ -25,3 +28,11 @@ def test_make_demo_ends_with_files_to_look_at(more, tmp_path, environment):
     assert all(path.stat().st_size > 0 for path in made)
     assert sum(path.suffix == ".gif" for path in made) == 12
     assert sum(path.suffix == ".mp4" for path in made) == 12
+
+
+def test_a_config_that_cannot_be_used_is_refused_before_anything_is_rendered(tmp_path):
+    config = demo_config.get_config()
+    config.log_every = 0
+    with pytest.raises(UserError, match=r"config\.log_every is 0"):
+        demo(config, tmp_path / "output")
+    assert not (tmp_path / "output").exists()

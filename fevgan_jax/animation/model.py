@@ -16,7 +16,7 @@ from fevgan_jax.faces import units
 from fevgan_jax.models import compositing
 from fevgan_jax.models.inputs import to_signed
 from fevgan_jax.runtime.errors import UserError
-from fevgan_jax.training import released, trained
+from fevgan_jax.training import released
 from fevgan_jax.training.family import build_family
 
 SHIPPED = "motion_modes"
@@ -177,6 +177,9 @@ def load(workdir: str | os.PathLike | None = None, weights_dir: str | None = Non
     if workdir is None:
         config, variables = released.generator(SHIPPED)
     else:
+        # Reading checkpoints imports Orbax, which takes longer than all of the rest.
+        from fevgan_jax.training import trained
+
         run = trained.load(workdir, weights_dir)
         config, variables = run.config, run.state.sampler.variables
     family = build_family(config)

@@ -70,7 +70,7 @@ class DecodedClips:
         return clip
 
     def _stored(self, index: int) -> Clip:
-        content = bytearray(self._clip_bytes)
+        content = np.empty(self._clip_bytes, np.uint8)
         os.preadv(self._file.fileno(), [content], self._place(index))
         clip, start = {}, 0
         for name, (shape, dtype) in self._shapes.items():

@@ -48,7 +48,7 @@ def evaluate(
     config.data.data_dir = config.data.data_dir if data_dir is None else data_dir
     split = split or settings.split
     source = open_evaluated(config, split)
-    features = {*model.family.features, "video", "label"} | metrics.needs & {"mask"}
+    features = {*model.family.sampled_features, "video", "label"} | metrics.needs & {"mask"}
     features = tuple(sorted(features))
     source.check_features(features)
     frozen, hashes = _load_nets(metrics, settings, weights_dir)

@@ -79,7 +79,7 @@ def find(
       protocol: only of this protocol's hash.
 
     Returns:
-      They, in the order of their steps, and of one step in that of their age.
+      The results by step, and those of one step by age, the newest last.
     """
     asked = {"dataset": dataset, "split": split, "protocol_hash": protocol}
     asked = {name: value for name, value in asked.items() if value is not None}
@@ -98,7 +98,7 @@ def latest(
     split: str | None = None,
     protocol: str | None = None,
 ) -> Result:
-    """The last of what `find` finds.
+    """The last result of `find`, which takes the same arguments.
 
     Raises:
       UserError: there is none.

@@ -8,8 +8,8 @@ import numpy as np
 def balanced(labels: Sequence[int], subjects: Sequence[str], count: int, seed: int) -> np.ndarray:
     """Chooses clips so that expressions are as equal in number as can be, and then subjects.
 
-    Expressions take turns; whose turn it is takes a clip of the subject with the fewest so far,
-    and the seed decides between equals.
+    The expressions take turns. Each time, a clip is taken of the subject that has the fewest clips
+    in the sample so far; the seed decides between equals.
 
     Args:
       labels: `[N]`, the expression of every clip.

@@ -1,8 +1,8 @@
 """Measures whether a video shows the expression that was asked for, by a small classifier.
 
 It is trained on real training clips and applied to clips of unseen subjects: real ones, which give
-its own accuracy, and generated ones, which give the measure. Clips of every size and length are read, by their first and
-last frame resized to 64x64. Choice: the paper has no such number.
+its own accuracy, and generated ones, which give the measure. Clips of every size and length are
+read, by their first and last frame resized to 64x64. Choice: the paper has no such number.
 """
 
 import functools

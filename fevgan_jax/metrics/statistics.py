@@ -1,8 +1,8 @@
 """Means of per-clip values with intervals over subjects, in numpy.
 
-Clips of one person resemble each other, so that people are what is drawn at random: a resample
-draws as many subjects as there are, with replacement, and takes all clips of each drawn one (the
-cluster bootstrap of Davison and Hinkley 1997, section 3.8; percentile interval).
+Clips of one person resemble each other, so that subjects are resampled, not clips: a resample draws
+as many subjects as there are, with replacement, and takes all clips of each drawn one (the cluster
+bootstrap of Davison and Hinkley 1997, section 3.8; percentile interval).
 """
 
 import dataclasses

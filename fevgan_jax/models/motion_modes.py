@@ -13,11 +13,12 @@ import jax
 import jax.numpy as jnp
 
 from fevgan_jax.faces import units
-from fevgan_jax.models import compositing, pair_losses
+from fevgan_jax.models import compositing, inputs, pair_losses
 from fevgan_jax.models.layers import Conv
 from fevgan_jax.models.pair_augmentation import augment as augment
 
 FEATURES = ("photo", "picture", "flow", "visible", "mask", "units", "shown", "path")
+SAMPLED = inputs.FEATURES
 GENERATOR_LOSSES = pair_losses.GENERATOR_LOSSES
 
 NUM_FRAMES = 32

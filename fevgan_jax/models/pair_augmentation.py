@@ -1,7 +1,7 @@
 """Random augmentation of rendered pairs, the same for both pictures: mirror, light, colour."""
 
+import functools
 from collections.abc import Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,24 +11,9 @@ from fevgan_jax.faces import units
 _MIRRORED = ("photo", "picture", "visible", "mask")
 
 
-def augment(batch: Mapping[str, jax.Array], keys: jax.Array, **settings: Any):
-    """Augments every pair of a batch separately.
-
-    Args:
-      batch: `photo` and `picture` `[B, S, S, 3]` in [-1, 1], `flow`, `visible`, `mask`, `units`
-        and `shown`; other features are unchanged.
-      keys: PRNG keys `[B]`.
-      **settings: keyword arguments of `change`.
-
-    Returns:
-      The augmented batch.
-    """
-    return jax.vmap(lambda row, key: change(row, key, **settings))(dict(batch), keys)
-
-
-def change(
-    pair: Mapping[str, jax.Array],
-    key: jax.Array,
+def augment(
+    batch: Mapping[str, jax.Array],
+    keys: jax.Array,
     *,
     mirror: float,
     gamma: tuple[float, float],
@@ -36,20 +21,30 @@ def change(
     saturation: tuple[float, float],
     shade: float,
 ) -> dict[str, jax.Array]:
-    """Augments one pair, its exact answers included.
+    """Changes every pair of a batch by itself; its exact answers change with it.
 
     Args:
-      pair: features without the batch axis.
-      key: a PRNG key.
-      mirror: probability of a left-right flip.
+      batch: `photo` and `picture` `[B, S, S, 3]` in [-1, 1], `flow`, `visible`, `mask`, `units`
+        and `shown`; other features pass.
+      keys: PRNG keys `[B]`.
+      mirror: how likely left and right change sides.
       gamma: lowest and highest exponent of the brightness in [0, 1].
       gain: lowest and highest factor of each colour channel.
       saturation: lowest and highest factor of the colours' distance from grey.
-      shade: largest amount by which a smooth field darkens and brightens parts of the pictures.
+      shade: the most that a smooth field darkens and brightens parts of the pictures.
 
     Returns:
-      The augmented features.
+      The batch, changed.
     """
+    change = functools.partial(
+        _change, mirror=mirror, gamma=gamma, gain=gain, saturation=saturation, shade=shade
+    )
+    return jax.vmap(change)(dict(batch), keys)
+
+
+def _change(
+    pair: Mapping[str, jax.Array], key: jax.Array, *, mirror, gamma, gain, saturation, shade
+) -> dict[str, jax.Array]:
     keys = jax.random.split(key, 6)
     mirrored = _mirrored(pair)
     turn = jax.random.uniform(keys[0]) < mirror

@@ -5,6 +5,7 @@ A family module exports Linen modules, and optionally:
     Generator.__call__(condition, *, train) -> {"video": [B, T, H, W, 3] in [-1, 1], ...}
     Discriminator.__call__(judged, condition, *, train) -> {head: logits [B, ...]}
     FEATURES            features of the data set that a training batch holds
+    SAMPLED             features that a video is sampled from, where those are others: a clip's
     augment(batch, keys, **settings)            a training batch with random changes, per row
     condition(batch)    the condition of both modules
     real(batch)         the real data that the outputs are compared with, by the same names
@@ -63,6 +64,11 @@ class Family:
     def features(self) -> tuple[str, ...]:
         """The features of the data set that a training batch holds."""
         return getattr(self.module, "FEATURES", inputs.FEATURES)
+
+    @property
+    def sampled_features(self) -> tuple[str, ...]:
+        """The features of the data set that a video is sampled from."""
+        return getattr(self.module, "SAMPLED", self.features)
 
     @property
     def losses(self) -> dict[str, dict[str, Callable[..., jax.Array]]]:

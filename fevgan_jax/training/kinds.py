@@ -45,23 +45,25 @@ def check_arguments(
 
     Args:
       place: the section's name in the sentence.
-      function: read by its signature.
+      function: read by its signature; one with `**settings` takes any name.
       arguments: the section's fields.
       given_besides: arguments that the caller adds.
     """
+    parameters = inspect.signature(function).parameters
     taken = {
         name: parameter
-        for name, parameter in inspect.signature(function).parameters.items()
-        if name not in given_besides
+        for name, parameter in parameters.items()
+        if name not in given_besides and parameter.kind is not parameter.VAR_KEYWORD
     }
-    check_names(place, arguments, taken)
+    if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        check_names(place, arguments, taken)
     for name, parameter in taken.items():
         if name in arguments:
             # A signature's 0 may stand for 0.0.
             example = parameter.default
             is_whole = isinstance(example, int) and not isinstance(example, bool)
             check_kind(f"{place}.{name}", arguments[name], float(example) if is_whole else example)
-        elif parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD:
+        elif parameter.default is parameter.empty:
             raise UserError(f"{place} has no {name!r}: give it a value.")
 
 

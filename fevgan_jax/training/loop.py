@@ -170,6 +170,8 @@ def describe_data(config: ml_collections.ConfigDict, source: pipeline.Source) ->
     example = source.read(0, family.features)
     if "video" in example:
         data.clip_shape = example["video"].shape
+    elif "photo" in example:
+        data.clip_shape = (data.clip_shape[0], *example["photo"].shape)
     data.shapes = {n: (array.shape, str(array.dtype)) for n, array in example.items()}
     return family
 

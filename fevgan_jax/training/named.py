@@ -1,6 +1,6 @@
-"""What a config names: a family, loss terms, optimizers and schedules, frozen nets.
+"""Checks what a config names: a family, loss terms, optimizers and schedules, frozen nets.
 
-Each check raises UserError with one sentence; names come from where the thing itself is defined.
+Each check raises UserError with one sentence; the known names are read where they are defined.
 """
 
 import dataclasses
@@ -50,7 +50,7 @@ def check_family(given: Mapping[str, Any]) -> ModuleType:
 def _is_module(name: str) -> bool:
     try:
         return importlib.util.find_spec(name) is not None
-    except (ImportError, ValueError):  # a package on the way is missing, or there is no name
+    except (ImportError, ValueError):  # a parent package is missing, or the name is empty
         return False
 
 
@@ -61,7 +61,7 @@ def _check_network(place: str, network: type, given: Mapping[str, Any]) -> None:
         if name in given:
             check_kind(f"{place}.{name}", given[name], field.default)
         elif (
-            name != "num_classes"  # the data set says it
+            name != "num_classes"  # given by the data set
             and field.default is field.default_factory is dataclasses.MISSING
         ):
             raise UserError(f"{place} has no {name!r}: give it a value.")
@@ -77,7 +77,7 @@ def check_losses(
     Args:
       given: the config.
       settings: its sections `<term>_loss`, by their names.
-      terms: the terms that there are, by player.
+      terms: the known terms, by player.
     """
     functions = terms["discriminator"] | terms["generator"]
     check_names("config", settings, [f"{term}_loss" for term in functions])
@@ -87,7 +87,7 @@ def check_losses(
         function = functions[section.removesuffix("_loss")]
         check_arguments(place, function, values, ("context",))
         if function.__module__ != losses.__name__:
-            continue  # what a family's own settings mean is its own
+            continue  # a family checks its own settings
         if "norm" in values:
             check_choice(f"{place}.norm", values["norm"], _NORMS)
         if "frames" in values:
@@ -140,7 +140,7 @@ def _check_amount(place: str, given: Any) -> None:
 
 
 def check_net(place: str, given: Any) -> None:
-    """Checks a frozen net's name and the layers it is to give."""
+    """Checks a frozen net's name and the names of its layers."""
     check_kind(place, given, {})
     check_names(place, ("name", "features"), given)
     check_names(place, given, ("name", "features"))
@@ -151,7 +151,7 @@ def check_net(place: str, given: Any) -> None:
 
 
 def check_features(encoders: Iterable[Mapping[str, str]]) -> None:
-    """Checks that nets, each with known layers, can give these together."""
+    """Checks that the layers asked of each net can be joined."""
     for encoder in encoders:
         try:
             recognizers.shapes(encoder["name"], encoder["features"])

@@ -19,7 +19,6 @@ import numpy as np
 from fevgan_jax.run.files import write_atomic
 from fevgan_jax.run.workdir import read_config, to_json
 from fevgan_jax.runtime.errors import UserError
-from fevgan_jax.training import trained
 from fevgan_jax.training.gradients import floats_as
 from fevgan_jax.training.state import TrainState, Weights, not_finite
 
@@ -35,6 +34,9 @@ def export(workdir: str | os.PathLike, output: str | os.PathLike) -> None:
       workdir: the trained run.
       output: the folder to create.
     """
+    # Reading checkpoints imports Orbax, which takes longer than reading released weights.
+    from fevgan_jax.training import trained
+
     model = trained.load(workdir, sampling_only=False)
     state, config = model.state, model.config
     weights = {

@@ -30,7 +30,7 @@ class Samples:
         chosen = np.linspace(0, len(source) - 1, min(config.num_samples, len(source))).astype(int)
         clips = [source[int(index)] for index in chosen]
         self._names = [clip["clip"] for clip in clips]
-        given = {*family.features, "video", "label"} & set(clips[0])
+        given = {*family.sampled_features, "video", "label"} & set(clips[0])
         self._batch = {name: np.stack([clip[name] for clip in clips]) for name in sorted(given)}
         self._real = family.windows(self._batch)["video"]
         self._keys = clip_keys(config.seed, [clip["clip"] for clip in clips])

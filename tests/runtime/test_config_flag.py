@@ -69,6 +69,19 @@ def test_a_field_is_overridden():
     assert (config.data.frames, config.batch_size, config.remat) == ((0, 31), 3, True)
 
 
+def test_a_learning_rate_that_is_a_number_is_overridden_by_a_number(tmp_path):
+    config = parse("demo", "--config.generator_optimizer.learning_rate=1e-3")
+    assert config.generator_optimizer.learning_rate == 1e-3
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "from fevgan_jax.configs import demo\ndef get_config():\n    config = demo.get_config()\n"
+        "    schedule = {'name': 'constant_schedule', 'value': 1.0}\n"
+        "    config.discriminator_optimizer.learning_rate = schedule\n    return config\n"
+    )
+    config = parse(file, "--config.discriminator_optimizer.learning_rate.value=1e-3")
+    assert config.discriminator_optimizer.learning_rate.value == 1e-3
+
+
 def test_a_config_file_that_fails_is_named_with_its_line(tmp_path):
     file = tmp_path / "mine.py"
     for line, named in (

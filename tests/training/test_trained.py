@@ -79,3 +79,11 @@ def test_a_checkpoint_of_version_1_is_read(tmp_path, ema_decay, sampling_only):
     if not sampling_only:
         assert jax.tree.structure(read) == jax.tree.structure(state)
         jax.tree.map(np.testing.assert_array_equal, read.discriminator, state.discriminator)
+
+
+def test_a_config_that_cannot_be_used_is_named(tmp_path):
+    config = experiments.without_frozen_nets()
+    config.compute_dtype = "float8"
+    keep_config(config, tmp_path)
+    with pytest.raises(UserError, match=r"config\.compute_dtype is 'float8'"):
+        trained.load(tmp_path)
