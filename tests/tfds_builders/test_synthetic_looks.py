@@ -114,6 +114,8 @@ def test_glasses_do_not_move_with_the_face_and_face_the_camera():
     place = camera.crop(still, MODEL, 128, np.random.default_rng(0))
     points = place(still)
     traced = render.trace(MODEL.mesh, points, camera.oval(points, MODEL), 128)
+    a, b, c = who.vertices[MODEL.frame][glasses.triangles()][..., :2].transpose(1, 0, 2)
+    assert (np.linalg.det(np.stack([b - a, c - a], axis=1)) > 0).all()
     shown = MODEL.mesh.material[MODEL.mesh.triangles[traced.drawn, 0]] == kernels.FRAME
     assert 0.002 < (shown & (traced.drawn >= 0)).mean() < 0.1
 

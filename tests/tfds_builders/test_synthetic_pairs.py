@@ -12,6 +12,7 @@ from fevgan_jax.tfds_builders.synthetic_faces import (
     clip,
     correspondence,
     head,
+    kernels,
     pairs,
     render,
     subject,
@@ -123,6 +124,39 @@ def test_the_photo_warped_by_the_flow_is_the_picture_where_visible(relit, bound)
         still.append(np.abs(pair["photo"].astype(float) - pair["picture"])[where].mean())
     assert np.mean(warped) < bound
     assert np.mean(warped) < 0.35 * np.mean(still)
+
+
+def _two_squares(left, near, material):
+    """A still square of SKIN, and another of the same size whose left edge and nearness vary."""
+    square = np.array([[8, 8], [56, 8], [56, 56], [8, 56]], np.float32)
+    back = np.column_stack([square, np.zeros(4)])
+    front = np.column_stack([square * [0.25, 1] + [left, 0], np.full(4, near)])
+    corners = np.array([[0, 3, 2], [0, 2, 1]], np.int32)
+    mesh = render.Mesh(
+        triangles=np.concatenate([corners, corners + 4]),
+        material=np.repeat(np.array([kernels.SKIN, material], np.uint8), 4),
+        paint_at=np.zeros((8, 2), np.float32),
+        lips=np.zeros(8, np.float32),
+        cavity=np.zeros(8, np.float32),
+        neighbours=np.zeros((8, 1), np.int32),
+    )
+    points = np.concatenate([back, front]).astype(np.float32)
+    everywhere = np.array([[0, 0], [64, 0], [64, 64], [0, 64]], np.float32)
+    return mesh, render.trace(mesh, points, everywhere, 64)
+
+
+@pytest.mark.parametrize(
+    ("near", "material"), [(10.0, kernels.SKIN), (0.1, kernels.EYE)], ids=["nearer", "other"]
+)
+def test_what_another_surface_covers_in_the_photo_is_hidden(near, material):
+    mesh, photo = _two_squares(10, near, material)  # covers columns 12 to 24
+    _, picture = _two_squares(30, near, material)  # covers columns 32 to 44
+    visible = correspondence.backward(mesh, picture, photo)[1][32, :, 0] > 0
+    assert not visible[13:23].any()
+    assert visible[9:11].all()
+    assert visible[26:31].all()
+    assert visible[33:43].all()  # the square itself, seen at its place in the photo
+    assert visible[46:55].all()
 
 
 def test_what_lids_lips_and_a_turn_hide_is_not_visible():

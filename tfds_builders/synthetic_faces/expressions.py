@@ -18,9 +18,9 @@ UNITS = {
     },
     # AU 4+7+9+10+16+17: nose wrinkled, eyes narrowed, upper lip raised, lower lip down, chin up.
     "disgust": {
-        "noseSneer": 1.5, "mouthUpperUp": 1.05, "browDown": 0.95, "cheekSquint": 0.4,
+        "noseSneer": 1.5, "mouthUpperUp": 1.25, "browDown": 0.95, "cheekSquint": 0.4,
         "eyeSquint": 0.5, "eyeBlink": 0.25, "mouthFrown": 0.2, "mouthLowerDown": 0.55,
-        "mouthShrugLower": 0.8, "mouthShrugUpper": 0.25, "mouthStretch": 0.3,
+        "mouthShrugLower": 0.8, "mouthShrugUpper": 0.25, "mouthStretch": 0.2,
     },
     # AU 1+2+4+5+20+26: brows raised and drawn together, eyes wide, mouth stretched.
     "fear": {

@@ -99,10 +99,11 @@ def _eye(u, v, iris):
     black = 1 - _ramp(out, float32(0.38), float32(0.52))
     rim = _ONE - _HALF * _ramp(out, float32(0.65), _ONE)
     coloured = (1 - white) * (1 - black)
+    pupil = float32(0.006) * black
     return (
-        float32(0.60) * white + coloured * iris[0] * rim,
-        float32(0.57) * white + coloured * iris[1] * rim,
-        float32(0.54) * white + coloured * iris[2] * rim,
+        float32(0.60) * white + coloured * iris[0] * rim + pupil,
+        float32(0.57) * white + coloured * iris[1] * rim + pupil,
+        float32(0.54) * white + coloured * iris[2] * rim + pupil,
     )
 
 
