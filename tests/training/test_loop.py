@@ -153,7 +153,7 @@ def test_a_workdir_of_the_first_version_goes_on(run, tmp_path):
 def test_an_infinite_update_stops_the_run_at_its_step_and_is_not_saved(run, tmp_path):
     config = run[0].copy_and_resolve_references()
     config.generator_optimizer.learning_rate = float("inf")
-    config.num_steps, config.log_every, config.checkpoint_every = 4, 4, 1
+    config.num_steps = config.log_every = config.checkpoint_every = 4
     with pytest.raises(FloatingPointError, match="at step 1:"):
         training.train(config, tmp_path)
     assert not lines(tmp_path)

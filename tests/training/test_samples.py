@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from fevgan_jax.data import pipeline
-from fevgan_jax.training.samples import Samples
+from fevgan_jax.training import samples
 from tests import experiments, tiny_clips, tiny_config
 
 
@@ -33,9 +32,9 @@ def test_clips_of_one_subject_and_expression_do_not_replace_each_other(monkeypat
         }
         for number, name in enumerate(names)
     ]
-    monkeypatch.setattr(pipeline, "open_source", lambda *_: _Source(clips))
+    monkeypatch.setattr(samples, "open_evaluated", lambda *_: _Source(clips))
     family, state = experiments.start(config)
     summaries = _Summaries()
-    Samples(config, family, {}).write(1, state, summaries)
+    samples.Samples(config, family, {}).write(1, state, summaries)
     assert list(summaries.strips) == [f"strip/{name}" for name in names]
     assert list(summaries.clips) == [f"video/{name}" for name in names]
