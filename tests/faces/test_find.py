@@ -10,7 +10,7 @@ import skimage.data
 from PIL import Image
 
 from fevgan_jax import faces
-from fevgan_jax.faces import crop, find, photo
+from fevgan_jax.faces import crop, detect, find, photo
 from fevgan_jax.runtime.errors import UserError
 
 
@@ -95,3 +95,9 @@ def test_a_phones_photo_is_read(astronaut, tmp_path):
     got = photo.read(tmp_path / "phone.heic")
     assert got.shape == astronaut.shape
     assert np.abs(got.astype(float) - astronaut).mean() < 4
+
+
+def test_a_view_of_a_larger_picture_is_searched_as_its_copy_is(astronaut):
+    assert not astronaut.flags["C_CONTIGUOUS"]
+    (score, _), *_ = detect.scored(astronaut)
+    assert score == detect.scored(astronaut.copy())[0][0]
