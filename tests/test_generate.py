@@ -1,10 +1,15 @@
 """generate.py: what it makes of a photo, and the files it leaves."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
+import skimage.data
 from PIL import Image
 
 from fevgan_jax import EXPRESSIONS
+from fevgan_jax.animation.portrait import Options
 from fevgan_jax.generate import generate, write_outputs
 from fevgan_jax.run import media
 from fevgan_jax.run.files import write_atomic
@@ -24,7 +29,8 @@ def videos():
 def test_write_outputs(videos, tmp_path):
     folder = tmp_path / "new" / "out"
     files = write_outputs(videos, folder)
-    names = ["anger.gif", "anger.mp4", "happiness.gif", "happiness.mp4", "strip.png"]
+    names = [f"{name}.{kind}" for name in videos for kind in ("gif", "mp4", "webp")]
+    names.append("strip.png")
     assert [file.name for file in files] == names
     assert sorted(path.name for path in folder.iterdir()) == names
 
@@ -82,3 +88,66 @@ def test_a_photo_without_a_face_is_named(run, tmp_path):
     write_atomic(tmp_path / "wall.png", media.png(np.full((200, 200, 3), 90, np.uint8)))
     with pytest.raises(UserError, match=r"wall\.png: no face was found"):
         generate(run, tmp_path / "wall.png")
+
+
+@pytest.fixture
+def photo(tmp_path):
+    write_atomic(tmp_path / "me.png", media.png(skimage.data.astronaut()[:300, 80:380]))
+    return tmp_path / "me.png"
+
+
+def test_without_a_workdir_the_shipped_weights_move_a_photo(photo):
+    videos = generate(None, photo, ["happy", "neutral"], options=Options(seconds=0.12))
+    assert {name: video.shape for name, video in videos.items()} == {
+        "happiness": (3, 300, 300, 3),
+        "neutral": (3, 300, 300, 3),
+    }
+    picture = np.asarray(Image.open(photo))
+    for video in videos.values():
+        np.testing.assert_array_equal(video[0], picture)
+        assert (video[-1] != picture).any()
+
+
+def test_a_run_of_whole_crops_refuses_what_it_cannot_do(run, crop):
+    with pytest.raises(UserError, match="whole crops, which knows only --face and --fps"):
+        generate(run, crop, options=Options(strength=0.5))
+
+
+def test_motion_modes_draw_nothing_at_random(photo):
+    with pytest.raises(UserError, match="leave --samples out"):
+        generate(None, photo, num_samples=2)
+
+
+def command(*flags):
+    return subprocess.run(
+        [sys.executable, "-m", "fevgan_jax.generate", *flags],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_folder_of_photos_goes_on_past_a_bad_one(photo, tmp_path):
+    folder, output = tmp_path / "photos", tmp_path / "out"
+    folder.mkdir()
+    photo.rename(folder / "me.png")
+    (folder / "broken.jpg").write_text("no picture")
+    (folder / "notes.txt").write_text("no photo")
+    done = command(
+        f"--photo={folder}", f"--output={output}", "--expression=happiness:0.5", "--seconds=0.1"
+    )
+    assert done.returncode == 2
+    assert "1 of 2 photos gave no video: " in done.stderr
+    assert "broken.jpg is not a picture" in done.stderr
+    names = sorted(path.name for path in (output / "me.png").iterdir())
+    stem = "happiness-0.5"
+    assert names == [f"{stem}.gif", f"{stem}.mp4", f"{stem}.webp", "strip.png"]
+    assert not (output / "broken.jpg").exists()
+
+
+def test_an_output_that_is_a_file_is_refused_before_any_work(tmp_path):
+    (tmp_path / "out").write_text("mine")
+    done = command("--photo=missing.jpg", f"--output={tmp_path / 'out'}")
+    assert done.returncode == 2
+    assert "is a file; name a folder for the output" in done.stderr
+    assert (tmp_path / "out").read_text() == "mine"

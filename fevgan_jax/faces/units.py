@@ -4,7 +4,6 @@ A target is 56 numbers: the units, absolute (a neutral face has all of them at 0
 motion relative to the photo: nod (chin down), turn, tilt and nearness, scaled by `HEAD_SCALE`.
 """
 
-import difflib
 import functools
 from collections.abc import Mapping, Sequence
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from fevgan_jax import EXPRESSIONS
 from fevgan_jax.runtime.errors import UserError
+from fevgan_jax.runtime.names import did_you_mean
 from fevgan_jax.tfds_builders.synthetic_faces import expressions
 
 NAMES = (
@@ -95,7 +95,11 @@ def target(amounts: Mapping[str, float], head: Sequence[float] = (0, 0, 0, 0)) -
     """
     numbers = np.zeros(SIZE, np.float32)
     for name, amount in amounts.items():
-        for each in _sides(name):
+        for each in expressions.sides(NAMES, name):
+            if each not in NAMES:
+                raise UserError(
+                    f"there is no face unit {name!r}: {did_you_mean(name, _unit_words())}"
+                )
             numbers[NAMES.index(each)] += amount
     numbers[len(NAMES) :] = np.asarray(head, np.float32) * HEAD_SCALE
     return numbers
@@ -135,8 +139,7 @@ def known(word: str) -> str:
     name = WORDS.get(word.strip().lower(), word.strip().lower())
     if name not in _presets():
         raise UserError(
-            f"there is no expression {word!r}{_suggestion(word, [*_presets(), *WORDS])}: give one "
-            f"of {', '.join(_presets())}, or face units with --units."
+            f"there is no expression {word!r}: {did_you_mean(word, [*_presets(), *WORDS])}"
         )
     return name
 
@@ -192,18 +195,6 @@ def course(num_frames: int, loop: bool = False) -> np.ndarray:
     return np.interp(way, np.linspace(0, 1, 256), expressions.onset(256, *ONSET)).astype(np.float32)
 
 
-def _sides(name: str) -> list[str]:
-    if name in NAMES:
-        return [name]
-    both = [name + side for side in ("Left", "Right")]
-    if both[0] not in NAMES:
-        raise UserError(
-            f"there is no face unit {name!r}{_suggestion(name, _unit_words())}: the 52 of ARKit "
-            "are known, with their side or, for both, without it."
-        )
-    return both
-
-
 def _unit_words() -> list[str]:
     return [*NAMES, *{name.removesuffix("Left") for name in NAMES if name.endswith("Left")}]
 
@@ -226,8 +217,3 @@ def _amounts(text: str) -> dict[str, float]:
 
 def _label(amounts: Mapping[str, float]) -> str:
     return "_".join(f"{name}-{amount:g}" for name, amount in amounts.items())
-
-
-def _suggestion(word: str, there: list[str]) -> str:
-    close = difflib.get_close_matches(word, there, n=1)
-    return f" (do you mean {close[0]!r}?)" if close else ""

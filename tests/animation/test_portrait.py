@@ -7,7 +7,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from fevgan_jax.animation import drive, model, portrait
+from fevgan_jax.animation import model, portrait
 from fevgan_jax.faces import units
 from fevgan_jax.runtime.errors import UserError
 
@@ -155,9 +155,3 @@ def test_what_is_asked_wrongly_is_said_before_any_work():
     ):
         with pytest.raises(UserError, match=message):
             portrait.order([], options)
-
-
-def test_drive_reads_no_clip_without_its_model(tmp_path):
-    pytest.importorskip("mediapipe")
-    with pytest.raises(UserError, match=r"missing\.task: there is no such model file"):
-        drive.read(tmp_path / "clip.mp4", str(tmp_path / "missing.task"))

@@ -2,7 +2,8 @@ import os
 
 import pytest
 
-from fevgan_jax.run.files import write_atomic
+from fevgan_jax.run.files import require_folder, write_atomic
+from fevgan_jax.runtime.errors import UserError
 
 
 def test_a_file_appears_whole_in_a_new_folder(tmp_path):
@@ -32,3 +33,18 @@ def test_content_and_names_are_on_the_disk(tmp_path, monkeypatch):
     write_atomic(tmp_path / "a" / "b" / "c", b"content")
     assert synced[0].startswith(str(tmp_path / "a" / "b" / ".c."))
     assert set(synced[1:]) == {str(tmp_path / "a" / "b"), str(tmp_path / "a"), str(tmp_path)}
+
+
+def test_a_folder_for_output_may_be_missing_but_no_file(tmp_path):
+    require_folder(tmp_path / "new" / "out")
+    assert not (tmp_path / "new").exists()
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file", tmp_path / "file" / "out"):
+        with pytest.raises(UserError, match=r"file is a file; name a folder"):
+            require_folder(path)
+
+
+def test_a_folder_that_may_not_be_written_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(UserError, match="may not be written"):
+        require_folder(tmp_path / "out")

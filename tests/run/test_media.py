@@ -100,3 +100,25 @@ def test_grid_sets_pictures_and_videos_in_place(ramp):
     np.testing.assert_array_equal(sheet[:, 22:, :30], ramp + 2)
     assert not sheet[:, 22:, 30:].any()
     assert media.grid([[ramp[0]]]).shape == (20, 30, 3)
+
+
+def test_webp_keeps_frames_time_and_colours():
+    frames = np.zeros((6, 32, 48, 3), np.uint8)
+    for t in range(6):
+        frames[t, :, 8 * t : 8 * t + 8] = (250, 120, 10)
+    with Image.open(io.BytesIO(media.webp(frames, fps=20, scale=2))) as animation:
+        assert (animation.n_frames, animation.size) == (6, (96, 64))
+        animation.seek(3)
+        animation.load()
+        assert animation.info["duration"] == 50
+        got = np.asarray(animation.convert("RGB").reduce(2), float)
+    assert np.abs(got - frames[3]).mean() < 12
+
+
+def test_a_palette_of_large_frames_serves_all_of_them():
+    ramp = np.linspace(0, 255, 256).astype(np.uint8)
+    columns, rows = np.meshgrid(ramp, ramp)
+    frame = np.stack([columns, rows, 0 * rows], -1)
+    with Image.open(io.BytesIO(media.gif(np.stack([frame, frame[::-1]])))) as animation:
+        got = np.asarray(animation.convert("RGB"), float)
+    assert np.abs(got - frame).mean() < 8
