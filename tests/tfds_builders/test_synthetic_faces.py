@@ -221,6 +221,9 @@ def test_variants_have_their_sizes_and_frames():
     assert video("crowd") == (2, 64, 64, 3)
     assert video("size128") == (32, 128, 128, 3)
     assert video("size256") == (9, 256, 256, 3)
+    large = synthetic_faces_dataset_builder.Builder(data_dir=os.devnull, config="pairs128")
+    assert large.info.features["flow"].shape == (128, 128, 2)
+    assert large.num_clips() == {"train": 21_120, "test": 880}
 
 
 def test_the_prepared_set_holds_what_is_rendered(tiny_data):

@@ -138,6 +138,14 @@ class Builder(local.LocalBuilder):
             test_share=0.02,
         ),
         PairsConfig(
+            name="pairs128",
+            description="22,000 pairs of pictures of 2,750 people at 128 pixels.",
+            first_subject=110_000,
+            num_subjects=2_750,
+            test_share=0.04,
+            image_size=128,
+        ),
+        PairsConfig(
             name="pairs_tiny",
             description="16 pairs of pictures of 4 people, for tests.",
             first_subject=30_000,
