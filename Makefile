@@ -9,7 +9,7 @@ export PYTHONDONTWRITEBYTECODE :=
 .PHONY: demo test bench lint
 
 demo: $(VENV)/installed
-	$(RUN) -m fevgan_jax.demo --config=configs/demo.py $(ARGS)
+	$(RUN) -m fevgan_jax.demo --config=configs/motion_modes_demo.py $(ARGS)
 
 test: $(VENV)/installed
 	$(RUN) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)

@@ -1,8 +1,7 @@
 """The whole job from nothing: `make demo`.
 
-Renders people, goes on training the released weights on them (`--from_scratch` draws new ones),
-evaluates on people it never saw, and makes six expressions of an unseen rendered head and of a
-photograph of a real person.
+Prepares the data of a config, trains, evaluates on people it was not trained on, and makes six
+expressions of a rendered head and of a photograph.
 """
 
 import pathlib
@@ -24,7 +23,7 @@ from fevgan_jax.tfds_builders.synthetic_faces.clip import render_subject
 from fevgan_jax.training.check import check_config
 from fevgan_jax.training.loop import train
 
-UNSEEN_HEAD = 30_000
+UNSEEN_HEAD = 30_000_000
 """A rendered person who is in no data set."""
 
 
@@ -32,7 +31,7 @@ def demo(config: ml_collections.ConfigDict, output: pathlib.Path) -> list[pathli
     """Prepares, trains, evaluates and generates.
 
     Args:
-      config: the experiment; its data set must be one that `prepare` renders.
+      config: the experiment; its data sets must be rendered ones.
       output: the folder for everything: `data/`, `workdir/` and `videos/`.
 
     Returns:
@@ -40,7 +39,9 @@ def demo(config: ml_collections.ConfigDict, output: pathlib.Path) -> list[pathli
     """
     config.data.data_dir = str(output / "data")
     check_config(config)
-    prepare(config.data.dataset, config.data.data_dir)
+    for dataset in dict.fromkeys((config.data.dataset, config.eval.dataset)):
+        if dataset:
+            prepare(dataset, config.data.data_dir)
     workdir = output / "workdir"
     train(config, workdir)
     print(table(evaluate(workdir)))
@@ -57,12 +58,8 @@ def demo(config: ml_collections.ConfigDict, output: pathlib.Path) -> list[pathli
 
 
 def _main() -> None:
-    config = _CONFIG.value
-    if not _FROM_SCRATCH.value:
-        config.initial_weights = "demo"
-        config.num_steps = _STEPS.value
     output = pathlib.Path(_OUTPUT.value)
-    for path in demo(config, output):
+    for path in demo(_CONFIG.value, output):
         print(path)
     print(f"tensorboard --logdir={output / 'workdir'}")
 
@@ -70,6 +67,4 @@ def _main() -> None:
 if __name__ == "__main__":
     _CONFIG = config_flag.define("config", "the experiment")
     _OUTPUT = flags.DEFINE_string("output", "runs/demo", "the folder for everything it makes")
-    _FROM_SCRATCH = flags.DEFINE_bool("from_scratch", False, "train from drawn weights")
-    _STEPS = flags.DEFINE_integer("steps", 60, "steps to go on from the released weights")
     cli.run(_main)

@@ -61,7 +61,7 @@ def every_layer(network, params, image):
     class EveryLayer(type(network)):
         @nn.compact
         def __call__(self, image):
-            return dict(self._layers(image))
+            return dict(self.layers(image))
 
     everything = EveryLayer(features=network.features)
     return jax.jit(everything.apply)({"params": params}, image)

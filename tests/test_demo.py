@@ -11,16 +11,18 @@ from fevgan_jax.demo import demo
 from fevgan_jax.runtime.errors import UserError
 from tests.test_readme import NARROW, ROOT, SMALL, run
 
+PAIRS = ["--config.data.dataset=synthetic_faces/pairs_tiny"]
 
-@pytest.mark.parametrize("more", [[], ["--from_scratch", *NARROW, "--config.num_steps=1"]])
-def test_make_demo_ends_with_files_to_look_at(more, tmp_path, environment):
+
+@pytest.mark.parametrize(("config", "more"), [("motion_modes_demo", PAIRS), ("demo", NARROW)])
+def test_make_demo_ends_with_files_to_look_at(config, more, tmp_path, environment):
     # `make test` passes its own ARGS down.
     make = ["make", "--dry-run", "demo", "ARGS="]
     said = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=True)
     (line,) = (line for line in said.stdout.splitlines() if "fevgan_jax.demo" in line)
-    command = shlex.split(line)
-    size = ["--config.data.dataset=synthetic_faces/tiny", "--steps=1", "--config.num_samples=1"]
-    size += [f"--output={tmp_path}", "--config.batch_size=2", *SMALL, *more]
+    command = shlex.split(line.replace("motion_modes_demo", config))
+    size = [*more, "--config.eval.dataset=synthetic_faces/tiny", "--config.num_steps=1"]
+    size += [f"--output={tmp_path}", "--config.batch_size=2", "--config.num_samples=1", *SMALL]
     size += ["--config.eval.metrics=('psnr','motion')"]  # the README's `evaluate` measures all
     lines = run(command, size, ROOT, environment).splitlines()
     assert lines[-1] == f"tensorboard --logdir={tmp_path / 'workdir'}"

@@ -1,4 +1,4 @@
-"""Every command of the README, run with a smaller size."""
+"""Every command of the README and its page on frozen nets, run with a smaller size."""
 
 import pathlib
 import re
@@ -34,8 +34,9 @@ SIZES = {
 
 
 def commands():
-    blocks = re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    inline = re.findall(r"`(python -m fevgan_jax\.[^`]*)`", (ROOT / "README.md").read_text())
+    text = "".join((ROOT / page).read_text() for page in ("README.md", "docs/frozen_nets.md"))
+    blocks = re.findall(r"```bash\n(.*?)```", text, re.DOTALL)
+    inline = re.findall(r"`(python -m fevgan_jax\.[^`]*)`", text)
     lines = [line.split("#")[0].strip() for block in blocks for line in block.splitlines()]
     return [shlex.split(line) for line in [*lines, *inline] if line.startswith("python ")]
 

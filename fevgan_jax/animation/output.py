@@ -36,7 +36,7 @@ def write(
     Returns:
       The files: `<name>.gif`, `<name>.mp4` and `<name>.webp` for each, and `strip.png`.
     """
-    folder, files, rows = pathlib.Path(output_dir), [], []
+    folder, files, shown = pathlib.Path(output_dir), [], {}
     pairs = videos.items() if isinstance(videos, Mapping) else videos
     last: list[Future] = []
     with ThreadPoolExecutor(os.cpu_count()) as threads:
@@ -51,10 +51,13 @@ def write(
                 threads.submit(_write, gif, media.gif, frames, fps, scale),
                 threads.submit(_write, webp, media.webp, frames, fps, scale),
             ]
-            rows.append(_labelled_strip(name, frames))
+            moments = np.linspace(0, len(frames) - 1, min(_STRIP_FRAMES, len(frames)))
+            shown[name] = frames[np.round(moments).astype(int)]
         for done in last:
             done.result()
     files.append(folder / "strip.png")
+    part = _moving_part(shown.values())
+    rows = [_labelled_strip(name, frames[:, *part]) for name, frames in shown.items()]
     write_atomic(files[-1], media.png(np.concatenate(rows)))
     return files
 
@@ -70,10 +73,29 @@ def _resized(frame: np.ndarray, scale: float) -> np.ndarray:
     return cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
 
 
+def _moving_part(videos: Iterable[np.ndarray]) -> tuple[slice, slice]:
+    """Rows and columns of a square around all that moves, with a third of its side around it.
+
+    A face may be a small part of its photo.
+    """
+    videos = list(videos)
+    moves = np.any([np.any(frames != frames[:1], axis=(0, 3)) for frames in videos], axis=0)
+    if not moves.any():
+        return slice(None), slice(None)
+    bounds = [np.flatnonzero(moves.any(axis))[[0, -1]] for axis in (1, 0)]
+    side = 4 / 3 * max(last - first + 1 for first, last in bounds)
+    side = min(round(side), *moves.shape)
+    starts = [
+        int(np.clip((first + last + 1 - side) // 2, 0, length - side))
+        for (first, last), length in zip(bounds, moves.shape, strict=True)
+    ]
+    return tuple(slice(start, start + side) for start in starts)
+
+
 def _labelled_strip(name: str, frames: np.ndarray) -> np.ndarray:
     """A video's frames in a row, its name to the left, uint8 `[H, W, 3]`."""
     low, high = _STRIP_HEIGHTS
-    strip = media.enlarge(media.strip(frames, _STRIP_FRAMES), max(1, low // frames.shape[1]))
+    strip = media.enlarge(np.concatenate(frames, axis=1), max(1, low // frames.shape[1]))
     if len(strip) > high:
         strip = _resized(strip, high / len(strip))
     height = len(strip)

@@ -11,6 +11,7 @@ import io
 import math
 import os
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 import flax.linen as nn
@@ -66,9 +67,10 @@ class Network(nn.Module):
         Raises:
           ValueError: a name is not in `LAYERS`, or the parts' grids differ.
         """
-        return feature_maps.pick(self.features, self._layers(chip), LAYERS)
+        return feature_maps.pick(self.features, self.layers(chip), LAYERS)
 
-    def _layers(self, x: jax.Array):
+    def layers(self, x: jax.Array) -> Iterator[tuple[str, jax.Array]]:
+        """Gives the name and the maps of each layer in order, at their own scale."""
         x = nn.relu(nn.Conv(32, (7, 7), (2, 2), "VALID", name="stem")(x))
         x = nn.max_pool(x, (3, 3), (2, 2))
         yield LAYERS[0], x

@@ -8,6 +8,7 @@ here, is folded into the convolution before it.
 import functools
 import os
 import pathlib
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -80,9 +81,10 @@ class Network(nn.Module):
         Raises:
           ValueError: a name is not in `LAYERS`, or the parts' grids differ.
         """
-        return feature_maps.pick(self.features, self._layers(image), LAYERS)
+        return feature_maps.pick(self.features, self.layers(image), LAYERS)
 
-    def _layers(self, x: jax.Array):
+    def layers(self, x: jax.Array) -> Iterator[tuple[str, jax.Array]]:
+        """Gives the name and the maps of each layer in order, at their own scale."""
         x = _halve(_convolve(x, 64, 7, 2, name="conv1"))
         x = _convolve(_normalise_locally(x), 64, 1, name="conv2")
         x = _halve(_normalise_locally(_convolve(x, 192, 3, name="conv3")))

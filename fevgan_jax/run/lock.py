@@ -103,7 +103,7 @@ def _check_others(path: pathlib.Path, is_locked: bool, patience: float) -> None:
     touched, deadline = path.stat().st_mtime_ns, time.monotonic() + patience
     while time.monotonic() < deadline:
         time.sleep(min(1.0, patience / 10))
-        # Opened anew each time: only then must a network's file system ask its server.
+        # Opened again each time: only then must a network's file system ask its server.
         with open(path, "rb") as file:
             if os.fstat(file.fileno()).st_mtime_ns != touched:
                 raise _refusal(path)

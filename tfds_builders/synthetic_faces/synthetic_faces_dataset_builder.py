@@ -146,6 +146,12 @@ class Builder(local.LocalBuilder):
             image_size=128,
         ),
         PairsConfig(
+            name="pairs_demo",
+            description="960 pairs of pictures of 120 people, for the demo.",
+            first_subject=120_000,
+            num_subjects=120,
+        ),
+        PairsConfig(
             name="pairs_tiny",
             description="16 pairs of pictures of 4 people, for tests.",
             first_subject=30_000,
