@@ -219,7 +219,7 @@ def test_grey_frames_are_accepted(finder, tmp_path):
 
 
 def test_large_frames_are_read_reduced_and_crop_as_whole_ones_do(finder, tmp_path, monkeypatch):
-    size = 2 * raw_clips.WIDTH, 2 * raw_clips.HEIGHT
+    size = 3 * raw_clips.WIDTH, 3 * raw_clips.HEIGHT
     for number, frame in enumerate(raw_clips.frames()):
         large = np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.LANCZOS))
         # Two kinds of file in one clip: one decoder can reduce, the other cannot.
@@ -232,7 +232,7 @@ def test_large_frames_are_read_reduced_and_crop_as_whole_ones_do(finder, tmp_pat
 
     monkeypatch.setattr(photo, "read", spy)
     reduced = clip.make(files, finder)
-    assert set(shapes[1:]) == {(raw_clips.HEIGHT, raw_clips.WIDTH)}
+    assert set(shapes[1:]) == {(size[1] // 2, size[0] // 2)}
     monkeypatch.setattr(clip, "_FINE", np.inf)
     whole = clip.make(files, finder)
     assert set(shapes[6:]) == {size[::-1]}
