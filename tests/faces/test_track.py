@@ -219,7 +219,7 @@ def test_grey_frames_are_accepted(finder, tmp_path):
 
 
 def test_large_frames_are_read_reduced_and_crop_as_whole_ones_do(finder, tmp_path, monkeypatch):
-    size = 3 * raw_clips.WIDTH, 3 * raw_clips.HEIGHT
+    size = 880, 660
     for number, frame in enumerate(raw_clips.frames()):
         large = np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.LANCZOS))
         # Two kinds of file in one clip: one decoder can reduce, the other cannot.
@@ -236,5 +236,5 @@ def test_large_frames_are_read_reduced_and_crop_as_whole_ones_do(finder, tmp_pat
     monkeypatch.setattr(clip, "_FINE", np.inf)
     whole = clip.make(files, finder)
     assert set(shapes[6:]) == {size[::-1]}
-    assert np.abs(reduced["landmarks"] - whole["landmarks"]).mean() < 0.3
+    assert np.abs(reduced["landmarks"] - whole["landmarks"]).mean() < 0.4
     assert np.abs(reduced["video"].astype(int) - whole["video"]).mean() < 2
