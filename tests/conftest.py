@@ -3,6 +3,8 @@
 import importlib.metadata
 import os
 
+from tests.leftovers import pytest_sessionfinish, pytest_terminal_summary  # noqa: F401 (hooks)
+
 os.environ["JAX_PLATFORMS"] = "cpu"
 # A test's program runs once or twice: compiling it is what takes time.
 COMPILE_FAST = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
