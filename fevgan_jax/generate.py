@@ -69,8 +69,8 @@ def generate(
     if _moves_photos(workdir):
         if num_samples > 1:
             raise UserError("motion modes draw nothing at random: leave --samples out.")
-        wanted = portrait.order(expressions, options)
         animator = animation_model.load(workdir, weights_dir)
+        wanted = portrait.order(expressions, options, animator.presets)
         return dict(portrait.animate(animator, photo, wanted, options))
     return _sample(workdir, photo, expressions, weights_dir, seed, num_samples, options)
 
@@ -153,8 +153,8 @@ def _main() -> None:
 def _of_photo(photo: pathlib.Path, folder: pathlib.Path, options: portrait.Options) -> None:
     expressions = _expressions(_EXPRESSION.value)
     if _moves_photos(_WORKDIR.value) and _SAMPLES.value == 1:
-        wanted = portrait.order(expressions, options)
         animator = animation_model.load(_WORKDIR.value, _WEIGHTS_DIR.value)
+        wanted = portrait.order(expressions, options, animator.presets)
         videos, fps = portrait.animate(animator, photo, wanted, options), wanted.fps
     else:
         videos = generate(

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -77,11 +77,13 @@ class Animator:
       generator: of the family `fevgan_jax.models.motion_modes`.
       variables: its parameters.
       side: of the crop that it was trained on, and of the fields it gives.
+      presets: targets float32 `[56]` of the labels that it has learnt, by name.
     """
 
     generator: nn.Module
     variables: Any
     side: int
+    presets: Mapping[str, np.ndarray]
 
     def prepare(self, num_targets: int, num_frames: int) -> Callable[..., list[Motion]]:
         """Starts to compile for so many targets and frames, beside what the caller does next.
@@ -188,7 +190,9 @@ def load(workdir: str | os.PathLike | None = None, weights_dir: str | None = Non
             f"{workdir} is a run of {config.model.name}, which makes crops and cannot move the "
             "face of a whole photo: leave --workdir out, or give a run of motion modes."
         )
-    return Animator(family.generator, variables, config.data.clip_shape[1])
+    learnt = variables["params"].get("presets", ())
+    presets = dict(zip(config.data.class_names, map(np.asarray, learnt), strict=False))
+    return Animator(family.generator, variables, config.data.clip_shape[1], presets)
 
 
 def moves_photos(module: Any) -> bool:

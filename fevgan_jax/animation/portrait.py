@@ -97,20 +97,23 @@ class Order:
     fps: float
 
 
-def order(expressions: Sequence[str], options: Options) -> Order:
-    """Reads what is asked for; all six expressions when nothing is named.
+def order(
+    expressions: Sequence[str], options: Options, presets: Mapping[str, np.ndarray] | None = None
+) -> Order:
+    """Reads what is asked for; all that the model has learnt, or all six, when nothing is named.
 
     Args:
       expressions: each as `units.parse_expression` takes it; a video each.
       options: the rest.
+      presets: targets that the model has learnt, by name.
 
     Raises:
       UserError: a name is unknown, the options do not go together, or the clip cannot be read.
     """
     options.check()
     if not expressions and not options.units and not options.drive:
-        expressions = EXPRESSIONS
-    targets = dict(map(units.parse_expression, expressions))
+        expressions = tuple(presets or EXPRESSIONS)
+    targets = dict(units.parse_expression(name, presets) for name in expressions)
     targets |= dict(map(units.parse_units, options.units))
     for target in targets.values():
         target *= max(options.strength, 1.0)

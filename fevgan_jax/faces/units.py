@@ -5,7 +5,7 @@ motion relative to the photo: nod (chin down), turn, tilt and nearness, scaled b
 """
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -130,25 +130,34 @@ def table(names: tuple[str, ...] = EXPRESSIONS) -> np.ndarray:
     return np.stack([preset(name) for name in names])
 
 
-def known(word: str) -> str:
+def known(word: str, own: Collection[str] = ()) -> str:
     """The expression that a word names.
+
+    Args:
+      word: a name, or a plain word for one of the six.
+      own: names that are known beside the six and `neutral`.
 
     Raises:
       UserError: no expression has that name.
     """
-    name = WORDS.get(word.strip().lower(), word.strip().lower())
+    name = word.strip()
+    if name in own:
+        return name
+    name = WORDS.get(name.lower(), name.lower())
     if name not in _presets():
-        raise UserError(
-            f"there is no expression {word!r}: {did_you_mean(word, [*_presets(), *WORDS])}"
-        )
+        names = [*own, *_presets(), *WORDS]
+        raise UserError(f"there is no expression {word!r}: {did_you_mean(word, names)}")
     return name
 
 
-def parse_expression(text: str) -> tuple[str, np.ndarray]:
+def parse_expression(
+    text: str, own: Mapping[str, np.ndarray] | None = None
+) -> tuple[str, np.ndarray]:
     """Parses an expression, or a blend such as `happiness:0.7,surprise:0.3`.
 
     Args:
       text: one name, or names with their weights.
+      own: targets that a model has learnt, by name; they come before the presets of that name.
 
     Returns:
       A name for use in file names, and the target, float32 `[56]`.
@@ -156,10 +165,12 @@ def parse_expression(text: str) -> tuple[str, np.ndarray]:
     Raises:
       UserError: a name is unknown, or a weight is missing or not a number.
     """
+    presets = _presets() | dict(own or {})
     if ":" not in text:
-        return known(text), preset(text)
-    parts = {known(name): weight for name, weight in _amounts(text).items()}
-    blend = sum(weight * preset(name) for name, weight in parts.items())
+        name = known(text, presets)
+        return name, presets[name].copy()
+    parts = {known(name, presets): weight for name, weight in _amounts(text).items()}
+    blend = sum(weight * presets[name] for name, weight in parts.items())
     return _label(parts), np.asarray(blend, np.float32)
 
 
