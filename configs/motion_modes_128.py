@@ -1,4 +1,11 @@
-"""Motion modes on pairs of 128 pixels: one level more around the same network."""
+"""Motion modes on pairs of 128 pixels: one level more around the same network.
+
+    python -m fevgan_jax.prepare --dataset=synthetic_faces/pairs128
+    python -m fevgan_jax.prepare --dataset=synthetic_faces/size128
+    python -m fevgan_jax.main --config=configs/motion_modes_128.py --workdir=runs/motion_modes_128
+
+No figure has been measured.
+"""
 
 import ml_collections
 
