@@ -97,6 +97,10 @@ def _builder(dataset: str, root: pathlib.Path, options: Sequence[str]) -> tfds.c
     return builder(data_dir=root, config=_changed(config, options) if options else config)
 
 
+_READERS = {bool: {"True": True, "False": False}.__getitem__}
+"""How a value of a kind is read, where not by the kind itself."""
+
+
 def _changed(config: tfds.core.BuilderConfig, options: Sequence[str]) -> tfds.core.BuilderConfig:
     """The config with other values, which its name lists."""
     common = {field.name for field in dataclasses.fields(tfds.core.BuilderConfig)}
@@ -109,7 +113,7 @@ def _changed(config: tfds.core.BuilderConfig, options: Sequence[str]) -> tfds.co
     for option in options:
         name, _, text = option.partition("=")
         try:
-            values[name] = known[name](text)
+            values[name] = _READERS.get(known[name], known[name])(text)
         except (KeyError, ValueError) as error:
             raise UserError(
                 f"{option!r} is not an option of this set: give one of "

@@ -29,6 +29,7 @@ class ClipsConfig(tfds.core.BuilderConfig):
       by: "arc_length" (choice: the published code of the paper's group) or "time".
       until: the last frame of a clip that is used: the middle one ("half"), the one farthest from
         neutral ("apex") or the last one ("end").
+      strict: skip clips whose face leaves the crop or jumps, or in which nothing moves.
       seed: seed of the split into train and test, 80% and 20% of the people (paper).
     """
 
@@ -37,6 +38,7 @@ class ClipsConfig(tfds.core.BuilderConfig):
     num_frames: int = 32
     by: str = "arc_length"
     until: str = "end"
+    strict: bool = True
     seed: int = 0
 
 
@@ -102,7 +104,12 @@ class ClipsBuilder(local.LocalBuilder, skip_registration=True):
         if self.CLASS_NAMES is None:
             self.info.features["label"].names = sorted({clip.expression for clip in found})
         settings = finished.Settings(
-            config.tracker, config.image_size, config.num_frames, config.by, config.until
+            config.tracker,
+            config.image_size,
+            config.num_frames,
+            config.by,
+            config.until,
+            config.strict,
         )
         place = pathlib.Path(self.data_dir)
         outcomes = finished.finish(found, settings, place.parent / finished.FOLDER, self.ahead)
@@ -147,6 +154,17 @@ def walk(raw_dir: pathlib.Path) -> Iterator[tuple[tuple[str, ...], tuple[str, ..
             yield (*parts, unicodedata.normalize("NFC", video)), (str(folder / video),)
         if frames or (parts and not inner and not videos):
             yield parts, tuple(str(folder / name) for name in frames)
+
+
+def of_unknown_kind(raw_dir: pathlib.Path, depth: int) -> Iterator[pathlib.Path]:
+    """Finds files where clips belong, `depth` folders down, that are no picture and no video.
+
+    Notes and tables are left out.
+    """
+    known = (*clips.PICTURES, *clips.VIDEOS, ".csv", ".json", ".md", ".txt")
+    for path in sorted(raw_dir.glob("/".join(["*"] * depth))):
+        if path.is_file() and not path.name.lower().endswith(known) and not _is_ignored(path.name):
+            yield path
 
 
 def _is_ignored(name: str) -> bool:

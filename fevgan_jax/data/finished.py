@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import pickle
+import re
 import typing
 from collections.abc import Sequence
 
@@ -31,6 +32,8 @@ FOLDER = "finished_clips"
 """Folder of finished clips, beside the set, until the set is complete."""
 
 _SHEET_COLUMNS = 12
+_FEW = 8
+"""Clips of fewer frames are listed: they are mostly interpolated (choice: a quarter of 32)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +63,7 @@ class Settings:
       num_frames: frames of a clip.
       by: "arc_length" or "time".
       until: "half", "apex" or "end".
+      strict: whether clips whose face does not stay or move in place are skipped.
 
     Raises:
       UserError: a field has a value that is not known.
@@ -70,6 +74,7 @@ class Settings:
     num_frames: int
     by: str
     until: str
+    strict: bool = True
 
     def __post_init__(self):
         for name, known in (
@@ -153,8 +158,12 @@ def report(outcomes: Sequence[Outcome], folder: pathlib.Path) -> None:
     table = collections.defaultdict(lambda: collections.defaultdict(lambda: [0, 0]))
     for each in outcomes:
         table[each.clip.subject][each.clip.expression][0 if each.file else 1] += 1
+    stretched = [each.clip.name for each in kept if _source_frames(each) < _FEW]
+    reasons = collections.Counter(re.sub(r"\d+", "N", each.reason) for each in skipped)
     content = {
         "kept": len(kept),
+        "kept_from_few_frames": stretched,
+        "reasons": dict(reasons.most_common()),
         "skipped": [{"clip": each.clip.name, "reason": each.reason} for each in skipped],
         "kept_and_skipped_by_subject_and_expression": table,
     }
@@ -162,6 +171,8 @@ def report(outcomes: Sequence[Outcome], folder: pathlib.Path) -> None:
     write_atomic(folder / "contact_sheet.png", media.png(_sheet(kept)))
     for each in skipped:
         logging.info("skipped %s: %s", each.clip.name, each.reason)
+    if stretched:
+        logging.info("%d clips have less than %d frames of their own", len(stretched), _FEW)
     logging.info("kept %d clips, skipped %d; see report.json", len(kept), len(skipped))
 
 
@@ -179,6 +190,10 @@ def _finish_one(clip: Clip, settings: Settings, folder: pathlib.Path) -> Outcome
 
 
 _finder = functools.cache(track.finder)
+
+
+def _source_frames(outcome: Outcome) -> int:
+    return int(load(outcome.file)["source_frames"].max()) + 1
 
 
 def _how(settings: Settings) -> dict[str, object]:

@@ -10,10 +10,23 @@ from fevgan_jax.data import timing
 from fevgan_jax.faces import crop, movie, photo, track
 from fevgan_jax.runtime.errors import UserError
 
-VIDEOS = (".mp4", ".avi", ".mov", ".webm")
+VIDEOS = (
+    ".3gp", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg",
+    ".mts", ".ogv", ".ts", ".webm", ".wmv",
+)  # fmt: skip
+"""Endings of videos; ffmpeg reads them all."""
 PICTURES = (".jpg", ".jpeg", ".png")
 
 Until = Literal["half", "apex", "end"]
+
+_BEYOND = 0.05
+"""How far landmarks may lie outside the crop, in shares of its side (choice)."""
+_JUMP = 0.15
+"""How far landmarks may move between two frames on average, in shares of the crop's side (choice: a
+tenth of a second of the fastest expression is half of it)."""
+_STILL = 1.0
+"""Grey levels; a clip in which no frame differs from the first by more, on average, is a still
+picture (choice: video compression alone stays below)."""
 
 _FINE = 3
 """Pixels of a reduced frame per pixel of the crop, along a side, at least (choice: the error of
@@ -27,8 +40,9 @@ def make(
     num_frames: int = 32,
     by: timing.By = "arc_length",
     until: Until = "end",
+    strict: bool = True,
 ) -> dict[str, np.ndarray]:
-    """Prepares one clip; all frames take the alignment of the first one.
+    """Prepares one clip; all frames take the alignment of the first one that shows a face.
 
     Args:
       files: the frames in order, or one video file.
@@ -38,6 +52,7 @@ def make(
       by: whether frames are at equal distances in "time" or in "arc_length", see `timing`.
       until: the last frame used: the middle one ("half"), the one farthest from the first
         ("apex"), or the last one ("end").
+      strict: refuse a clip whose face leaves the crop or jumps, or in which nothing moves.
 
     Returns:
       `video` uint8 [T, S, S, 3], a face oval on black; `mask` uint8 [T, S, S, 1], the oval with an
@@ -56,13 +71,18 @@ def make(
         size = size or frame.shape
         if frame.shape != size:
             raise UserError(f"its frames have different sizes, {size[:2]} and {frame.shape[:2]}")
-        follower.add(frame)
+        if not follower.add(frame):
+            continue
         if transform is None:
             transform = crop.align(follower.landmarks()[0], image_size)
         crops.append(crop.warp(frame, transform, image_size))
+    if not crops:
+        raise UserError("no face was found in it")
     if len(crops) < 2:
         raise UserError(f"it has {len(crops)} frame, and needs two")
     landmarks = crop.move(follower.landmarks(), transform)
+    if strict:
+        _check(np.stack(crops), landmarks, follower.leading)
     count = len(crops)
     if until == "half" and _is_video(files):
         count = timing.first_half(count)
@@ -76,8 +96,24 @@ def make(
         "video": np.round(video).astype(np.uint8),
         "mask": np.round(255 * mask).astype(np.uint8),
         "landmarks": landmarks,
-        "source_frames": places.astype(np.float32),
+        "source_frames": (places + follower.leading).astype(np.float32),
     }
+
+
+def _check(crops: np.ndarray, landmarks: np.ndarray, leading: int) -> None:
+    """Raises UserError if the crops `[N, S, S, 3]` do not show one face that moves in place."""
+    side = crops.shape[1]
+    outside = np.abs(landmarks / side - 0.5).max((1, 2)) > 0.5 + _BEYOND
+    if outside.any():
+        raise UserError(f"its face leaves the crop in frame {leading + outside.argmax()}")
+    jumps = np.linalg.norm(np.diff(landmarks, axis=0), axis=-1).mean(1) > _JUMP * side
+    if jumps.any():
+        raise UserError(
+            f"its face jumps in frame {leading + jumps.argmax() + 1}: a cut, or another person"
+        )
+    first = crops[0].astype(np.float32)
+    if all(np.abs(crop - first).mean() < _STILL for crop in crops[1:]):
+        raise UserError("nothing moves in it: it is a still picture")
 
 
 def _is_video(files: Sequence[str]) -> bool:

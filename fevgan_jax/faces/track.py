@@ -68,31 +68,42 @@ class Track:
 
     Attributes:
       finder: the backend.
+      leading: frames before the first face.
     """
 
     def __init__(self, finder: Finder):
-        self.finder = finder
+        self.finder, self.leading = finder, 0
         self._faces: list[np.ndarray | None] = []
         self._last: np.ndarray | None = None
 
-    def add(self, frame: np.ndarray) -> None:
+    def add(self, frame: np.ndarray) -> bool:
         """Looks for the face in the next frame.
 
         Args:
           frame: uint8 `[H, W, 3]`, as large as the others.
 
+        Returns:
+          Whether the clip has begun: frames before the first face do not count.
+
         Raises:
-          LostError: the first frame shows no face or several, or the face is lost in more than
-            `MAX_LOST` frames in a row.
+          LostError: the first face comes with others, or no face is found in more than `MAX_LOST`
+            frames in a row.
         """
         if not self._faces:
             face = _first(self.finder, frame)
+            if face is None:
+                self.leading += 1
+                if self.leading > MAX_LOST:
+                    raise LostError(f"no face was found in its first {self.leading} frames")
+                return False
         else:
             face = _next(self.finder, frame, self._last)
         self._faces.append(face)
         self._last = self._last if face is None else face
         if all(each is None for each in self._faces[-MAX_LOST - 1 :]):
-            raise LostError(f"the face is lost from frame {len(self._faces) - MAX_LOST - 1} on")
+            lost = self.leading + len(self._faces) - MAX_LOST - 1
+            raise LostError(f"the face is lost from frame {lost} on")
+        return True
 
     def landmarks(self) -> np.ndarray:
         """The landmarks in every frame so far.
@@ -107,11 +118,11 @@ class Track:
         return timing.sample(np.stack([self._faces[i] for i in known]), places)
 
 
-def _first(finder: Finder, frame: np.ndarray) -> np.ndarray:
+def _first(finder: Finder, frame: np.ndarray) -> np.ndarray | None:
     """The one face of a whole frame, measured in a window as in the later frames."""
     faces = finder.find(frame)
     if not faces:
-        raise LostError("no face was found in its first frame")
+        return None
     if len(faces) > 1:
         raise LostError(f"its first frame shows {len(faces)} faces")
     closer = _next(finder, frame, faces[0])

@@ -102,9 +102,10 @@ def test_more_lost_frames_are_too_many(finder):
         followed(finder, frames)
 
 
-def test_the_first_frame_shows_one_face(finder):
-    with pytest.raises(track.LostError, match="no face"):
-        followed(finder, [BLANK])
+def test_the_first_face_is_the_only_one_and_comes_soon(finder):
+    late = [BLANK] * (track.MAX_LOST + 1) + list(raw_clips.frames())
+    with pytest.raises(track.LostError, match="no face was found in its first 6 frames"):
+        followed(finder, late)
     pair = np.concatenate([raw_clips.frames()[0]] * 2, axis=1)
     with pytest.raises(track.LostError, match="2 faces"):
         followed(finder, [pair])
@@ -186,7 +187,10 @@ def test_the_apex_is_the_last_frame_that_is_used(finder, files, monkeypatch):
         ("zero bytes", r"img_0002\.jpg is not a picture"),
         ("cut off", r"img_0002\.jpg cannot be read"),
         ("two sizes", "different sizes"),
-        ("no face", "no face"),
+        ("no face", "no face was found in it"),
+        ("a still", "nothing moves in it"),
+        ("a walk", "leaves the crop in frame"),
+        ("a cut", "jumps in frame 3"),
         ("broken video", r"clip\.mp4 cannot be read"),
     ],
 )
@@ -204,12 +208,32 @@ def test_a_bad_clip_says_why(finder, files, tmp_path, kind, reason):
         case "two sizes":
             raw_clips.write(tmp_path, raw_clips.frames()[:1, :-8], first=1)
         case "no face":
-            raw_clips.write(tmp_path, [BLANK])
+            raw_clips.write(tmp_path, [BLANK] * 5)
+        case "a still":
+            raw_clips.write(tmp_path, [raw_clips.frames()[0]] * 5)
+        case "a walk":
+            raw_clips.write(tmp_path, [np.roll(raw_clips.frames()[0], 13 * i, 1) for i in range(5)])
+        case "a cut":
+            raw_clips.write(tmp_path, np.roll(raw_clips.frames()[3:], 33, axis=2), first=3)
         case "broken video":
             files = [str(tmp_path / "clip.mp4")]
             pathlib.Path(files[0]).write_text("no video")
     with pytest.raises(UserError, match=reason):
         clip.make(files, finder)
+
+
+def test_a_clip_begins_with_its_first_face(finder, files, tmp_path):
+    whole = clip.make(files, finder, num_frames=5, by="time")
+    raw_clips.write(tmp_path / "late", [BLANK, *raw_clips.frames()])
+    late = clip.make(sorted(map(str, (tmp_path / "late").iterdir())), finder, 64, 5, "time")
+    np.testing.assert_array_equal(late["video"], whole["video"])
+    np.testing.assert_array_equal(late["source_frames"], whole["source_frames"] + 1)
+
+
+def test_what_a_strict_set_skips_may_be_kept(finder, tmp_path):
+    raw_clips.write(tmp_path, [raw_clips.frames()[0]] * 3)
+    files = sorted(map(str, tmp_path.iterdir()))
+    assert clip.make(files, finder, strict=False)["video"].any()
 
 
 def test_grey_frames_are_accepted(finder, tmp_path):

@@ -33,6 +33,8 @@ def raw(tmp_path_factory):
             raw_clips.write(folder / person / expression / "take 1", drawn, "{}.PNG", first=9)
     media.write_mp4(folder / "bo" / "grin" / "film.mp4", raw_clips.frames(20_002, count=3))
     (folder / "ann" / "wink" / "nothing").mkdir(parents=True)
+    (folder / "bo" / "Wink" / "sound.wav").write_bytes(b"RIFF")
+    (folder / "bo" / "Wink" / "notes.txt").touch()
     bad = folder / "ann" / "grin" / "wall"
     raw_clips.write(bad, np.full((3, 240, 320, 3), raw_clips.WALL, np.uint8))
     (folder / "ann" / "grin" / ".hidden").mkdir()
@@ -82,12 +84,17 @@ def test_the_report_has_every_clip(prepared):
     assert report["kept"] == 7
     reasons = {each["clip"]: each["reason"] for each in report["skipped"]}
     assert reasons == {
-        "ann/grin/wall": "no face was found in its first frame",
+        "ann/grin/wall": "no face was found in it",
         "ann/wink/nothing": "its folder holds no picture",
+        "bo/Wink/sound.wav": reasons["bo/Wink/sound.wav"],
     }
+    assert "sound.wav is not a picture" in reasons["bo/Wink/sound.wav"]
+    assert sum(report["reasons"].values()) == 3
+    assert report["reasons"]["no face was found in it"] == 1
+    assert len(report["kept_from_few_frames"]) == 7
     table = report["kept_and_skipped_by_subject_and_expression"]
     assert table["ann"] == {"grin": [1, 1], "wink": [1, 1]}
-    assert table["bo"] == {"grin": [2, 0], "wink": [1, 0]}
+    assert table["bo"] == {"grin": [2, 0], "wink": [1, 1]}
 
 
 def test_the_contact_sheet_has_a_row_an_expression(prepared):
@@ -206,6 +213,17 @@ def test_an_option_makes_a_set_of_its_own(raw, tmp_path):
     assert splits(tmp_path, name)["train"][0]["video"].shape == (4, 32, 32, 3)
 
 
+def test_a_still_picture_is_kept_when_asked_for(tmp_path):
+    raw = tmp_path / "raw"
+    for number in range(2):
+        drawn = [raw_clips.frames(20_000 + number)[0]] * 2
+        raw_clips.write(raw / f"person {number}" / "grin" / "take", drawn)
+    with pytest.raises(UserError, match="nothing moves in it"):
+        prepare.prepare(NAME, tmp_path / "data", raw)
+    made = pathlib.Path(prepare.prepare(NAME, tmp_path / "data", raw, ["strict=False"]))
+    assert json.loads((made / "report.json").read_text())["kept"] == 2
+
+
 @pytest.mark.parametrize(
     ("option", "sentence"),
     [
@@ -214,6 +232,7 @@ def test_an_option_makes_a_set_of_its_own(raw, tmp_path):
             "'size=3' is not an option of this set: give one of tracker=str, image_size=int",
         ),
         ("image_size=big", "'image_size=big' is not an option"),
+        ("strict=no", "'strict=no' is not an option"),
         ("by=luck", "by=luck is not known: give one of arc_length, time"),
         ("until=noon", "until=noon is not known: give one of half, apex, end"),
         ("tracker=eyes", "tracker=eyes is not known: give one of dlib"),
@@ -237,4 +256,4 @@ def test_the_command_shows_progress_and_whose_landmarks_they_are(raw, tmp_path):
     assert "Preparing clips: 100%" in done.stderr
     assert "non-commercial use only" in done.stderr
     assert "skipped ann/grin/wall: no face" in done.stderr
-    assert "kept 7 clips, skipped 2" in done.stderr
+    assert "kept 7 clips, skipped 3" in done.stderr

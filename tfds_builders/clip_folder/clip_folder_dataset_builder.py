@@ -25,7 +25,8 @@ class Builder(clips.ClipsBuilder):
     RELEASE_NOTES: ClassVar = {"1.0.0": "First release."}
     MANUAL_DOWNLOAD_INSTRUCTIONS = """
     --raw_dir holds <subject>/<expression>/<clip>, each clip a folder of numbered frames or a video
-    (mp4, avi, mov, webm), or a file clips.csv with the columns path, subject and expression.
+    of any kind that ffmpeg reads, or a file clips.csv with the columns path, subject and
+    expression.
     """
     BUILDER_CONFIGS = (
         clips.ClipsConfig(name="own", description="Whole clips, from neutral to apex."),
@@ -46,6 +47,10 @@ class Builder(clips.ClipsBuilder):
                     f"{files[0]} is not in a clip's place: move it to "
                     "<subject>/<expression>/<clip>."
                 )
+        # Tried like the others, so that the report says of each why it was skipped.
+        for file in clips.of_unknown_kind(raw_dir, depth=3):
+            parts = file.relative_to(raw_dir).parts
+            found.append(Clip(parts[0], parts[1].lower(), "/".join(parts), (str(file),)))
         return found
 
 
