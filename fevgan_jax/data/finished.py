@@ -44,7 +44,7 @@ class Clip:
       subject: the person's name.
       expression: the expression's name.
       name: the clip's unique name in the set.
-      files: its frames in order, or one video file.
+      files: its frames in order, or one file of another kind, to be read as a video.
     """
 
     subject: str
@@ -159,7 +159,7 @@ def report(outcomes: Sequence[Outcome], folder: pathlib.Path) -> None:
     for each in outcomes:
         table[each.clip.subject][each.clip.expression][0 if each.file else 1] += 1
     stretched = [each.clip.name for each in kept if _source_frames(each) < _FEW]
-    reasons = collections.Counter(re.sub(r"\d+", "N", each.reason) for each in skipped)
+    reasons = collections.Counter(_kind(each) for each in skipped)
     content = {
         "kept": len(kept),
         "kept_from_few_frames": stretched,
@@ -193,7 +193,15 @@ _finder = functools.cache(track.finder)
 
 
 def _source_frames(outcome: Outcome) -> int:
-    return int(load(outcome.file)["source_frames"].max()) + 1
+    return int(np.ptp(load(outcome.file)["source_frames"])) + 1
+
+
+def _kind(skipped: Outcome) -> str:
+    """The reason without what differs from clip to clip: the names of files, and numbers."""
+    reason = skipped.reason
+    for file in skipped.clip.files:
+        reason = reason.replace(file, "a file")
+    return re.sub(r"\d+", "N", reason)
 
 
 def _how(settings: Settings) -> dict[str, object]:

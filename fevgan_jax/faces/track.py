@@ -105,6 +105,11 @@ class Track:
             raise LostError(f"the face is lost from frame {lost} on")
         return True
 
+    @property
+    def seen(self) -> list[int]:
+        """The frames in which the face was found, counted from the first of them."""
+        return [i for i, face in enumerate(self._faces) if face is not None]
+
     def landmarks(self) -> np.ndarray:
         """The landmarks in every frame so far.
 
@@ -113,9 +118,9 @@ class Track:
           (0.5, 0.5). A frame without a face is interpolated between its neighbours; at the end of a
           clip it repeats the last face.
         """
-        known = [i for i, face in enumerate(self._faces) if face is not None]
-        places = np.interp(np.arange(len(self._faces)), known, np.arange(len(known)))
-        return timing.sample(np.stack([self._faces[i] for i in known]), places)
+        seen = self.seen
+        places = np.interp(np.arange(len(self._faces)), seen, np.arange(len(seen)))
+        return timing.sample(np.stack([self._faces[i] for i in seen]), places)
 
 
 def _first(finder: Finder, frame: np.ndarray) -> np.ndarray | None:
