@@ -29,7 +29,7 @@ class ClipsConfig(tfds.core.BuilderConfig):
       by: "arc_length" (choice: the published code of the paper's group) or "time".
       until: the last frame of a clip that is used: the middle one ("half"), the one farthest from
         neutral ("apex") or the last one ("end").
-      strict: skip clips whose face leaves the crop or jumps, or in which nothing moves.
+      strict: skip clips with a cut, a face that leaves the crop or jumps, or nothing that moves.
       seed: seed of the split into train and test, 80% and 20% of the people (paper).
     """
 
@@ -91,6 +91,12 @@ class ClipsBuilder(local.LocalBuilder, skip_registration=True):
                     f"{raw_dir} has the clip {after.name} twice, as {before.files[:1]} and "
                     f"{after.files[:1]}: keep one."
                 )
+        used = {file for clip in found for file in clip.files}
+        unused = [
+            str(file.relative_to(raw_dir))
+            for file in besides_pictures(raw_dir)
+            if str(file) not in used
+        ]
         splits = self.divide(sorted({clip.subject for clip in found}))
         people = {person for side in splits.values() for person in side}
         outside = [
@@ -113,7 +119,7 @@ class ClipsBuilder(local.LocalBuilder, skip_registration=True):
         )
         place = pathlib.Path(self.data_dir)
         outcomes = finished.finish(found, settings, place.parent / finished.FOLDER, self.ahead)
-        finished.report([*outcomes, *outside], place)
+        finished.report([*outcomes, *outside], place, unused)
         files = {
             name: [each.file for each in outcomes if each.file and each.clip.subject in side]
             for name, side in splits.items()
@@ -156,15 +162,14 @@ def walk(raw_dir: pathlib.Path) -> Iterator[tuple[tuple[str, ...], tuple[str, ..
             yield parts, tuple(str(folder / name) for name in frames)
 
 
-def of_unknown_kind(raw_dir: pathlib.Path, depth: int) -> Iterator[pathlib.Path]:
-    """Finds files where clips belong, `depth` folders down, that are no picture and no video.
-
-    Notes and tables are left out.
-    """
-    known = (*clips.PICTURES, *clips.VIDEOS, ".csv", ".json", ".md", ".txt")
-    for path in sorted(raw_dir.glob("/".join(["*"] * depth))):
-        if path.is_file() and not path.name.lower().endswith(known) and not _is_ignored(path.name):
-            yield path
+def besides_pictures(raw_dir: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Finds every file that is no picture, at any depth; notes and tables are left out."""
+    known = (*clips.PICTURES, ".csv", ".json", ".md", ".txt")
+    for path, inner, names in os.walk(raw_dir):
+        inner[:] = sorted(name for name in inner if not _is_ignored(name))
+        for name in sorted(names):
+            if not name.lower().endswith(known) and not _is_ignored(name):
+                yield pathlib.Path(path, name)
 
 
 def _is_ignored(name: str) -> bool:

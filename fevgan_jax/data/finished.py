@@ -63,7 +63,8 @@ class Settings:
       num_frames: frames of a clip.
       by: "arc_length" or "time".
       until: "half", "apex" or "end".
-      strict: whether clips whose face does not stay or move in place are skipped.
+      strict: whether clips with a cut, a face that leaves the crop or jumps, or nothing that moves
+        are skipped.
 
     Raises:
       UserError: a field has a value that is not known.
@@ -146,12 +147,13 @@ def load(file: str) -> dict[str, object]:
     return pickle.loads(pathlib.Path(file).read_bytes())
 
 
-def report(outcomes: Sequence[Outcome], folder: pathlib.Path) -> None:
+def report(outcomes: Sequence[Outcome], folder: pathlib.Path, unused: Sequence[str] = ()) -> None:
     """Writes `report.json` and `contact_sheet.png`, and logs which clips were skipped and why.
 
     Args:
       outcomes: from `finish`.
       folder: the folder to write to.
+      unused: files of the raw data that belong to no clip.
     """
     kept = [each for each in outcomes if each.file]
     skipped = [each for each in outcomes if not each.file]
@@ -165,6 +167,7 @@ def report(outcomes: Sequence[Outcome], folder: pathlib.Path) -> None:
         "kept_from_few_frames": stretched,
         "reasons": dict(reasons.most_common()),
         "skipped": [{"clip": each.clip.name, "reason": each.reason} for each in skipped],
+        "unused_files": list(unused),
         "kept_and_skipped_by_subject_and_expression": table,
     }
     write_atomic(folder / "report.json", json.dumps(content, indent=1).encode())
@@ -173,6 +176,8 @@ def report(outcomes: Sequence[Outcome], folder: pathlib.Path) -> None:
         logging.info("skipped %s: %s", each.clip.name, each.reason)
     if stretched:
         logging.info("%d clips have less than %d frames of their own", len(stretched), _FEW)
+    if unused:
+        logging.info("%d files belong to no clip, such as %s", len(unused), unused[0])
     logging.info("kept %d clips, skipped %d; see report.json", len(kept), len(skipped))
 
 
@@ -201,7 +206,7 @@ def _kind(skipped: Outcome) -> str:
     reason = skipped.reason
     for file in skipped.clip.files:
         reason = reason.replace(file, "a file")
-    return re.sub(r"\d+", "N", reason)
+    return re.sub(r"\b\d+\b", "N", reason)
 
 
 def _how(settings: Settings) -> dict[str, object]:

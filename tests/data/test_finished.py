@@ -2,8 +2,11 @@
 
 import dataclasses
 import errno
+import json
 import os
+import pathlib
 
+import numpy as np
 import pytest
 
 from fevgan_jax import prepare
@@ -72,7 +75,7 @@ def test_a_full_disk_is_one_sentence_and_finished_clips_stay(raw, tmp_path, monk
             prepare.prepare(NAME, data, raw)
     assert not [*data.rglob("*1.0.0"), *data.rglob("*incomplete*")]
     before = {path: path.stat().st_mtime_ns for path in tried[: min(room, 2)]}
-    monkeypatch.setattr(finished, "report", lambda outcomes, folder: None)
+    monkeypatch.setattr(finished, "report", lambda *report: None)
     monkeypatch.setattr(prepare.shutil, "rmtree", lambda *args, **how: None)
     prepare.prepare(NAME, data, raw)
     assert {path: path.stat().st_mtime_ns for path in before} == before
@@ -95,3 +98,41 @@ def test_a_target_that_cannot_be_written_is_named(raw, tmp_path, monkeypatch, co
     sentence = rf"cannot write to {tmp_path}/data \({os.strerror(code)}\)"
     with pytest.raises(UserError, match=sentence):
         prepare.prepare(NAME, tmp_path / "data", raw)
+
+
+def test_the_report_counts_kinds_of_reasons_and_lists_clips_of_few_frames(tmp_path, monkeypatch):
+    monkeypatch.setattr(finished, "Workers", InThisProcess)
+    empty = np.full((raw_clips.HEIGHT, raw_clips.WIDTH, 3), raw_clips.WALL, np.uint8)
+    moving, other = raw_clips.frames(), raw_clips.frames(20_001)
+    drawn = {
+        "few": moving[::2],
+        "few after frames without a face": [*[empty] * 5, *moving[::2]],
+        "enough": [*moving, *moving[::-1]],
+        "walk 1": [np.roll(moving[0], 13 * i, axis=1) for i in range(5)],
+        "walk 2": [np.roll(moving[0], 26 * i, axis=1) for i in range(4)],
+        "still": [moving[0]] * 3,
+        "another person": [*moving, *other],
+        "broken 1": moving,
+        "broken 2": moving,
+        "no face": [empty] * 3,
+    }
+    clips = []
+    for name, frames in drawn.items():
+        raw_clips.write(tmp_path / "raw" / name, frames)
+        files = tuple(map(str, sorted((tmp_path / "raw" / name).iterdir())))
+        clips.append(finished.Clip("ann", "grin", name, files))
+        if name.startswith("broken"):
+            pathlib.Path(files[1]).write_bytes(b"")
+    settings = finished.Settings("dlib", 64, 32, "arc_length", "end")
+    finished.report(finished.finish(clips, settings, tmp_path / "clips"), tmp_path, ["a.raw"])
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["kept"] == 3
+    assert report["kept_from_few_frames"] == ["few", "few after frames without a face"]
+    assert report["reasons"] == {
+        "its face leaves the crop in frame N": 2,
+        "a file is not a picture; give a JPEG, PNG or HEIC photo.": 2,
+        "nothing moves in it: it is a still picture": 1,
+        "the picture changes abruptly in frame N: a cut, another person or another light": 1,
+        "no face was found in it": 1,
+    }
+    assert report["unused_files"] == ["a.raw"]

@@ -34,7 +34,10 @@ def raw(tmp_path_factory):
     media.write_mp4(folder / "bo" / "grin" / "film.mp4", raw_clips.frames(20_002, count=3))
     (folder / "ann" / "wink" / "nothing").mkdir(parents=True)
     (folder / "bo" / "Wink" / "sound.wav").write_bytes(b"RIFF")
+    (folder / "bo" / "Wink" / "music.wav").write_bytes(b"RIFF")
     (folder / "bo" / "Wink" / "notes.txt").touch()
+    (folder / "ann" / "all of it.unknown").touch()
+    (folder / "bo" / "grin" / "take 1" / "9.raw").touch()
     bad = folder / "ann" / "grin" / "wall"
     raw_clips.write(bad, np.full((3, 240, 320, 3), raw_clips.WALL, np.uint8))
     (folder / "ann" / "grin" / ".hidden").mkdir()
@@ -86,15 +89,20 @@ def test_the_report_has_every_clip(prepared):
     assert reasons == {
         "ann/grin/wall": "no face was found in it",
         "ann/wink/nothing": "its folder holds no picture",
+        "bo/Wink/music.wav": reasons["bo/Wink/music.wav"],
         "bo/Wink/sound.wav": reasons["bo/Wink/sound.wav"],
     }
-    assert "sound.wav is not a picture" in reasons["bo/Wink/sound.wav"]
-    assert sum(report["reasons"].values()) == 3
-    assert report["reasons"]["no face was found in it"] == 1
+    assert "sound.wav cannot be read as a video" in reasons["bo/Wink/sound.wav"]
+    assert report["reasons"] == {
+        "a file cannot be read as a video; save it again as MP4": 2,
+        "no face was found in it": 1,
+        "its folder holds no picture": 1,
+    }
+    assert report["unused_files"] == ["ann/all of it.unknown", "bo/grin/take 1/9.raw"]
     assert len(report["kept_from_few_frames"]) == 7
     table = report["kept_and_skipped_by_subject_and_expression"]
     assert table["ann"] == {"grin": [1, 1], "wink": [1, 1]}
-    assert table["bo"] == {"grin": [2, 0], "wink": [1, 1]}
+    assert table["bo"] == {"grin": [2, 0], "wink": [1, 2]}
 
 
 def test_the_contact_sheet_has_a_row_an_expression(prepared):
@@ -194,9 +202,9 @@ def test_a_killed_run_resumes_after_the_last_clip(raw, tmp_path, monkeypatch):
     assert before
     seen, write_report = {}, finished.report
 
-    def look(outcomes, folder):
+    def look(*report):
         seen.update({path: path.stat().st_mtime_ns for path in waiting.iterdir()})
-        write_report(outcomes, folder)
+        write_report(*report)
 
     monkeypatch.setattr(finished, "report", look)
     prepare.prepare(NAME, tmp_path, raw)
@@ -256,4 +264,4 @@ def test_the_command_shows_progress_and_whose_landmarks_they_are(raw, tmp_path):
     assert "Preparing clips: 100%" in done.stderr
     assert "non-commercial use only" in done.stderr
     assert "skipped ann/grin/wall: no face" in done.stderr
-    assert "kept 7 clips, skipped 3" in done.stderr
+    assert "kept 7 clips, skipped 4" in done.stderr

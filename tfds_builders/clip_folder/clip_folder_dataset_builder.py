@@ -9,6 +9,7 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from fevgan_jax.data.finished import Clip
+from fevgan_jax.faces.clip import VIDEOS
 from fevgan_jax.runtime.errors import UserError
 from fevgan_jax.tfds_builders import clips
 
@@ -47,10 +48,12 @@ class Builder(clips.ClipsBuilder):
                     f"{files[0]} is not in a clip's place: move it to "
                     "<subject>/<expression>/<clip>."
                 )
-        # Tried like the others, so that the report says of each why it was skipped.
-        for file in clips.of_unknown_kind(raw_dir, depth=3):
+        # Files of other kinds in a clip's place are tried: ffmpeg may read them, and if not, the
+        # report says so.
+        for file in clips.besides_pictures(raw_dir):
             parts = file.relative_to(raw_dir).parts
-            found.append(Clip(parts[0], parts[1].lower(), "/".join(parts), (str(file),)))
+            if len(parts) == 3 and not file.name.lower().endswith(VIDEOS):
+                found.append(Clip(parts[0], parts[1].lower(), "/".join(parts), (str(file),)))
         return found
 
 
