@@ -9,18 +9,23 @@ import numpy as np
 
 from fevgan_jax.runtime.errors import UserError
 
+_SQUARE_PIXELS = ("-vf", "scale=iw*sar:ih,setsar=1")
+"""ffmpeg's filter that widens frames of oblong pixels, as camcorders and discs store them; without
+it a face in them would be narrow or wide."""
+
 
 def read(file: str | os.PathLike) -> tuple[float, Iterator[np.ndarray]]:
     """Opens a video.
 
     Returns:
-      Its frames per second, and its frames, uint8 `[H, W, 3]` RGB.
+      Its frames per second, and its frames, uint8 `[H, W, 3]` RGB, upright and in the shape in
+      which a player shows them.
 
     Raises:
       UserError: it cannot be read as a video; also while the frames are read.
     """
     with _or_sentence(file):
-        stream = imageio_ffmpeg.read_frames(os.fspath(file))
+        stream = imageio_ffmpeg.read_frames(os.fspath(file), output_params=list(_SQUARE_PIXELS))
         about = next(stream)
     return float(about["fps"]), _frames(file, stream, about["size"])
 
