@@ -30,7 +30,7 @@ tenth of a second of the fastest expression is half of it)."""
 _CUT = 0.12
 """Distance between the colours of two frames from which there is a cut between them (choice: a
 rendered face at rest and at its apex are at most 0.10 apart, one moved by a tenth of the crop 0.09;
-24 in 25 pairs of different people in one studio are farther apart)."""
+93.6 % of the 435 pairs among 30 portraits are farther apart)."""
 _STILL = 1.0
 """Grey levels; a clip in which no frame differs from the first by more, on average, is a still
 picture (choice: video compression alone stays below)."""
