@@ -98,7 +98,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.eval.seed = 0
     # paper: PSNR, SSIM, ACD, ACD-I. choice: PSNR and SSIM inside the face mask too, because a black
     # background raises both; ImaGINator's pooled PSNR; motion, which is 0 for a still picture.
-    # There are also "lpips", "jitter" and "frechet_face", see evaluation/protocol.py.
+    # There are also "lpips", "jitter", "frechet_face" and "fvd", see evaluation/protocol.py.
     config.eval.metrics = ("psnr", "psnr_face", "psnr_pooled", "ssim", "ssim_face", "motion")
     config.eval.metrics += ("acd", "acd_i")
     # Every variant is computed; these two choose those that are named `acd` and `acd_i`.

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from fevgan_jax import recognizers
+from fevgan_jax.data import pipeline
+from fevgan_jax.evaluation import clip_metrics, results, set_metrics
 from fevgan_jax.evaluation import measure as measure_module
-from fevgan_jax.evaluation import results
 from fevgan_jax.evaluation.evaluate import evaluate
 from fevgan_jax.evaluation.report import table
+from fevgan_jax.metrics import frechet
 from fevgan_jax.run import files
 from fevgan_jax.run.summaries import Summaries
 from fevgan_jax.runtime.errors import UserError
@@ -280,3 +282,38 @@ def test_a_metric_may_need_a_net_of_its_own(tiny_run):
     assert mean(summary, "model", "lpips") > 0.01
     assert summary["rows"]["model"]["overall"]["jitter"]["clips"] == 0
     assert "sha256 2ecbe4ce01168921" in summary["protocol"]["lpips"]
+
+
+def test_a_metric_of_the_set_may_need_a_net_that_sees_whole_clips(tiny_data, tmp_path, monkeypatch):
+    """With mean colours of the first and the last half in place of I3D's logits."""
+
+    def colours(params, video):
+        halves = video.astype(np.float32).reshape(len(video), 2, -1, 3)
+        return params * halves.mean(2).reshape(len(video), 6)
+
+    scale = np.float32(2.0)
+    monkeypatch.setitem(clip_metrics.NETS, "i3d", lambda weights_dir: (scale, "5" * 64))
+    monkeypatch.setitem(set_metrics.FEATURES, "i3d", colours)
+    config = few_clips(tiny_data)
+    config.eval.max_clips = 0
+    config.eval.classifier_steps = 0
+    config.eval.metrics = ("fvd",)
+    experiments.untrained_run(config, tmp_path)
+    summary = evaluate(tmp_path)
+    source = pipeline.open_source(str(tiny_data), "synthetic_faces/tiny", "test")
+    real = np.stack([source[index]["video"] for index in range(len(source))])
+    still = np.broadcast_to(real[:, :1], real.shape)
+    sides = [colours(scale, side) for side in (still, real)]
+    expected = frechet.distance(*((side.mean(0), np.cov(side.T)) for side in sides))
+    assert mean(summary, "copy-input", "fvd") == pytest.approx(expected, rel=1e-3)
+    assert mean(summary, "real", "fvd") == pytest.approx(0.0, abs=expected / 1e3)
+    assert mean(summary, "model", "fvd") > expected
+    assert summary["rows"]["model"]["overall"]["fvd"]["clips"] == len(source)
+    assert f"of {len(source)} clips" in summary["protocol"]["fvd"]
+    assert "sha256 5555555555555555" in summary["protocol"]["fvd"]
+
+
+def test_clips_too_short_for_a_metric_are_refused_before_its_net_is_read(tiny_run, monkeypatch):
+    monkeypatch.setitem(clip_metrics.NETS, "i3d", lambda weights_dir: pytest.fail("it was read"))
+    with pytest.raises(UserError, match="'fvd', which needs clips of 16 frames, and those of tiny"):
+        evaluated(tiny_run, metrics=("fvd",))

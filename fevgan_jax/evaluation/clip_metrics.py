@@ -21,7 +21,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from fevgan_jax.metrics import identity, image, perceptual, statistics
+from fevgan_jax.metrics import i3d, identity, image, perceptual, statistics
 
 PSNR_CAP = 60.0
 """In dB, a quarter of a grey level (choice: one frame equal to the real one, as the first of a
@@ -123,7 +123,10 @@ CLIP_METRICS: dict[str, ClipMetric] = {
     ),
 }
 
-NETS: dict[str, Callable[[str | None], tuple[Any, str]]] = {"lpips": perceptual.load}
+NETS: dict[str, Callable[[str | None], tuple[Any, str]]] = {
+    "lpips": perceptual.load,
+    "i3d": i3d.load,
+}
 """Needs that are the parameters of a frozen net: what loads them, and their sha256, from a weights
 folder."""
 

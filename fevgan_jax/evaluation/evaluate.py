@@ -51,6 +51,8 @@ def evaluate(
     features = {*model.family.sampled_features, "video", "label"} | metrics.needs & {"mask"}
     features = tuple(sorted(features))
     source.check_features(features)
+    length = config.data.window or len(source.read(0, ("video",))["video"])
+    protocol.check_length(metrics, length, settings.dataset or config.data.dataset)
     frozen, hashes = _load_nets(metrics, settings, weights_dir)
     frozen = jax.device_put(frozen, sharding.replicated(model.mesh))
     read = train_classifier(config, model.family) if "read" in metrics.needs else None
@@ -78,6 +80,7 @@ def evaluate(
         settings,
         data=f"version {source.version}, fingerprint {source.fingerprint}",
         frames=_frames(config.data, measured.frames),
+        clips=len(measured.names),
         hashes=hashes,
     )
     summary = {

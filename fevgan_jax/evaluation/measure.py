@@ -14,6 +14,7 @@ from fevgan_jax import recognizers
 from fevgan_jax.data.pipeline import EvalBatch
 from fevgan_jax.evaluation import clip_metrics
 from fevgan_jax.evaluation.protocol import Asked
+from fevgan_jax.evaluation.set_metrics import FEATURES
 from fevgan_jax.models.inputs import to_signed
 from fevgan_jax.run import media
 from fevgan_jax.runtime import sharding
@@ -81,6 +82,8 @@ def measure(
     embed = jax.jit(functools.partial(embed_frames, settings.embedder))
     still = jax.jit(lambda video: jnp.broadcast_to(video[:, :1], video.shape))
     nets = {name: frozen[name] for name in metrics.needs & clip_metrics.NETS.keys()}
+    of_sets = {metric.needs for metric in metrics.sets.values()}
+    look = {need: jax.jit(FEATURES[need]) for need in of_sets & FEATURES.keys()}
     names, parts, strips = [], [], []
     for batch, valid, batch_names in batches:
         keys = clip_keys(settings.seed, [clip for _, clip in batch_names])
@@ -103,7 +106,9 @@ def measure(
             if read:
                 readings = {"read": read(sharding.to_host(video)), "label": label}
                 values |= clip_metrics.measure(read_out, readings)[0]
-            features = {metric.needs: embeddings[row] for metric in metrics.sets.values()}
+            features = {need: see(nets[need], video) for need, see in look.items()}
+            if "embeddings" in of_sets:
+                features["embeddings"] = embeddings[row]
             found = {
                 "values": values,
                 "left_out": left_out,

@@ -73,6 +73,26 @@ def asked(settings: ml_collections.ConfigDict) -> Asked:
     return found
 
 
+def check_length(metrics: Asked, frames: int, dataset: str) -> None:
+    """Checks that clips are long enough for what is asked.
+
+    Args:
+      metrics: what is to be measured.
+      frames: of a generated clip.
+      dataset: the set's name.
+
+    Raises:
+      UserError: a metric needs longer clips.
+    """
+    for name, metric in metrics.sets.items():
+        if frames < metric.least_frames:
+            raise UserError(
+                f"config.eval.metrics asks for {name!r}, which needs clips of "
+                f"{metric.least_frames} frames, and those of {dataset} have {frames} here: leave "
+                f"{name!r} out of config.eval.metrics."
+            )
+
+
 def _variants(headline: str) -> list[str]:
     """The metrics that a headline may stand for."""
     template = HEADLINES[headline]
@@ -91,6 +111,7 @@ def describe(
     *,
     data: str,
     frames: str,
+    clips: int,
     hashes: Mapping[str, str],
 ) -> dict[str, str]:
     """How each number was made, in words that travel with it.
@@ -100,6 +121,7 @@ def describe(
       settings: `config.eval`.
       data: which version of the set is measured.
       frames: which frames of a clip are compared.
+      clips: how many are compared.
       hashes: the sha256 of the frozen nets that measure, by name.
 
     Returns:
@@ -107,7 +129,8 @@ def describe(
       stand in one table.
     """
     seed = settings.seed
-    said = {name: metric.protocol for name, metric in (metrics.clip | metrics.sets).items()}
+    said = {name: metric.protocol for name, metric in metrics.clip.items()}
+    said |= {name: metric.protocol.format(clips=clips) for name, metric in metrics.sets.items()}
     said["data"], said["frames"] = data, frames
     said["clips"] = (
         f"a sample of {settings.max_clips} at most, balanced over expressions, then subjects, seed "
@@ -133,8 +156,11 @@ def describe(
             f"averaged over positions and brought to unit length; sha256 "
             f"{hashes[embedder.name][:16]}"
         )
-    for name in sorted(metrics.needs & clip_metrics.NETS.keys()):
-        said[name] += f"; sha256 {hashes[name][:16]}"
+    asking = [(name, need) for name, metric in metrics.clip.items() for need in metric.needs]
+    asking += [(name, metric.needs) for name, metric in metrics.sets.items()]
+    for name, need in asking:
+        if need in clip_metrics.NETS:
+            said[name] += f"; sha256 {hashes[need][:16]}"
     if "read" in metrics.needs:
         said["classifier"] = (
             f"trained for {settings.classifier_steps} steps on the real clips of the train split, "

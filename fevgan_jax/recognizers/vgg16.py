@@ -6,17 +6,14 @@ net's weights are not available.
 """
 
 import functools
-import io
 import os
 import pathlib
-import pickle
 from collections.abc import Iterator
 from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from fevgan_jax import recognizers
 from fevgan_jax.models.layers import Conv
@@ -127,22 +124,7 @@ def read_source(source: str | os.PathLike) -> dict[str, Any]:
     Raises:
       UserError: the file is missing or another one.
     """
-    weights_folder.check_source(source, NET, SOURCE_SHA256)
-    return _ArraysOnly(io.BytesIO(pathlib.Path(source).read_bytes())).load()
-
-
-class _ArraysOnly(pickle.Unpickler):
-    """Builds numpy arrays and refuses every other class in a pickle."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        allowed = {
-            ("numpy.core.multiarray", "_reconstruct"): np.ndarray.__reduce__(np.empty(0))[0],
-            ("numpy", "ndarray"): np.ndarray,
-            ("numpy", "dtype"): np.dtype,
-        }
-        if (module, name) not in allowed:
-            raise pickle.UnpicklingError(f"{module}.{name} is not part of an array.")
-        return allowed[module, name]
+    return weights_folder.read_pickle(source, NET, SOURCE_SHA256)
 
 
 load = functools.partial(recognizers.load_packaged, NET)

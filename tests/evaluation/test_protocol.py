@@ -11,9 +11,12 @@ def settings(**changed):
     return config
 
 
-def said(config):
+HASHES = {"openface": "0" * 64, "i3d": "1" * 64, "lpips": "2" * 64}
+
+
+def said(config, clips=9):
     return protocol.describe(
-        protocol.asked(config), config, data="1.0.0", frames="all", hashes={"openface": "0" * 64}
+        protocol.asked(config), config, data="1.0.0", frames="all", clips=clips, hashes=HASHES
     )
 
 
@@ -75,6 +78,23 @@ def test_the_protocol_speaks_of_what_ran_and_of_nothing_else():
 )
 def test_the_digest_is_of_all_that_changes_a_number(changed):
     assert protocol.digest(said(settings(**changed))) != protocol.digest(said(settings()))
+
+
+def test_a_set_is_described_with_how_many_clips_it_has_and_by_which_net():
+    config = settings(metrics=("fvd", "lpips"))
+    words = said(config)
+    assert "of 9 clips" in words["fvd"]
+    assert words["fvd"].endswith("; sha256 1111111111111111")
+    assert words["lpips"].endswith("; sha256 2222222222222222")
+    assert protocol.digest(said(config, clips=8)) != protocol.digest(words)
+
+
+def test_clips_too_short_for_a_metric_are_refused():
+    asked = protocol.asked(settings(metrics=("psnr", "fvd")))
+    protocol.check_length(asked, 16, "mug/demo")
+    with pytest.raises(UserError, match="'fvd', which needs clips of 16 frames, and those of mug"):
+        protocol.check_length(asked, 15, "mug/demo")
+    protocol.check_length(protocol.asked(settings(metrics=("psnr", "frechet_face"))), 1, "mug")
 
 
 def test_the_digest_is_not_of_what_changes_no_number():

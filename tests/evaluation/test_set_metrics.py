@@ -32,6 +32,11 @@ def test_every_frame_is_a_sample(features):
     assert statistic(np.ones(10)) == pytest.approx(expected)
 
 
+def test_one_clip_has_no_distance_between_sets(features):
+    real, fake = (part[:1, 0] for part in features)
+    assert np.isnan(SET_METRICS["fvd"].make(real, fake, ["one"])(np.ones(1)))
+
+
 def test_its_interval_holds_the_estimate_and_narrows_with_more_people(features):
     real, fake = features
 

@@ -253,3 +253,15 @@ def test_a_set_without_clips_has_no_frames_to_check():
     config = base.get_config()
     config.data.shapes = {"picture": ((64, 64, 3), "uint8")}
     check_clips(config)
+
+
+def test_a_metric_may_need_longer_clips():
+    config = base.get_config()
+    del config.generator_loss.identity
+    config.data.shapes = {"video": ((15, 64, 64, 3), "uint8")}
+    check_clips(config)
+    config.eval.metrics = ("fvd",)
+    with pytest.raises(UserError, match="'fvd', which needs clips of 16 frames"):
+        check_clips(config)
+    config.eval.dataset = "another/set"  # whose clips are not known here
+    check_clips(config)
