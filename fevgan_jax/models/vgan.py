@@ -14,6 +14,7 @@ from fevgan_jax.models.layers import Conv, ConvTranspose, batch_norm
 
 STDDEV = 0.01  # of kernels; BatchNorm's scales are drawn from N(1, 0.02)
 SLOPE = 0.2
+GIVEN = ()
 EPSILON = 1e-3  # of the discriminator's BatchNorm
 
 

@@ -1,4 +1,7 @@
-"""The `--config` flag: a config file's path, or the bare name of a config that ships."""
+"""The `--config` flag: a config file's path, or the bare name of a config that ships.
+
+Behind a colon may stand the argument of the file's `get_config`: `configs/tables.py:small/vgan`.
+"""
 
 import pathlib
 import re
@@ -53,9 +56,10 @@ class _Parser(ConfigFileFlagParser):
         Raises:
           UserError: there is no such file, it fails, or it has no such field.
         """
-        file = find(path)
+        name, colon, argument = path.partition(":")
+        file = find(name)
         try:
-            config = super().parse(str(file))
+            config = super().parse(f"{file}{colon}{argument}")
         except UserError:
             raise
         except Exception as error:  # a config file is code, which may raise anything

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import resource
 import signal
 import sys
 import traceback
@@ -120,6 +121,13 @@ def abandon(status: int | None) -> NoReturn:
 def is_from_a_lost_peer(error: Exception) -> bool:
     """Whether an error of JAX was caused by the loss of another process."""
     return is_one_of_several() and "Gloo" in str(error)
+
+
+def peak_memory_gib() -> float:
+    """The most memory in use so far, in GiB: the first device's, or the process's on a CPU."""
+    on_device = (jax.local_devices()[0].memory_stats() or {}).get("peak_bytes_in_use")
+    used = on_device or 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return used / 2**30
 
 
 def return_freed_memory() -> None:

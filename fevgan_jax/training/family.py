@@ -6,6 +6,7 @@ A family module exports Linen modules, and optionally:
     Discriminator.__call__(judged, condition, *, train) -> {head: logits [B, ...]}
     FEATURES            features of the data set that a training batch holds
     SAMPLED             features that a video is sampled from, where those are others: a clip's
+    GIVEN               what a video is made for: ("photo", "label"); () is noise alone
     augment(batch, keys, **settings)            a training batch with random changes, per row
     condition(batch)    the condition of both modules
     real(batch)         the real data that the outputs are compared with, by the same names
@@ -69,6 +70,11 @@ class Family:
     def sampled_features(self) -> tuple[str, ...]:
         """The features of the data set that a video is sampled from."""
         return getattr(self.module, "SAMPLED", self.features)
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """What a video is made for, of "photo" and "label"; it is noise alone where empty."""
+        return getattr(self.module, "GIVEN", ("photo", "label"))
 
     @property
     def losses(self) -> dict[str, dict[str, Callable[..., jax.Array]]]:

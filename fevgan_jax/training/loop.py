@@ -132,7 +132,8 @@ def train(
                 values = state.metrics.compute()
                 summaries.scalars(step, {name: float(value) for name, value in values.items()})
                 pace = (step - logged) / (time.perf_counter() - clock)
-                summaries.timings(step, {"steps_per_second": pace})
+                cost = {"steps_per_second": pace, "peak_memory_gib": processes.peak_memory_gib()}
+                summaries.timings(step, cost)
                 logged, clock = step, time.perf_counter()
             if line_is_due:
                 # New buffers each time, because the step donates those of its state.

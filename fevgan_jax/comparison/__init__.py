@@ -1,0 +1,1 @@
+"""Several runs in the same tables and pictures."""

@@ -1,0 +1,147 @@
+"""The parts of a comparison in Markdown, and its figures as CSV."""
+
+import csv
+import importlib.metadata
+import io
+import os
+import platform
+from collections.abc import Mapping, Sequence
+
+from fevgan_jax.comparison import published
+from fevgan_jax.comparison.costs import Cost
+from fevgan_jax.comparison.differences import Difference
+from fevgan_jax.comparison.figures import Figure
+from fevgan_jax.comparison.rows import Row
+from fevgan_jax.evaluation.measure import ROWS
+from fevgan_jax.evaluation.summary import OVERALL
+
+Differences = Mapping[str, Mapping[str, Difference]]
+"""By title, then by metric."""
+
+_NONE = "-"
+_LEGEND = """\
+Means with {level} intervals over subjects. ▲ and ▼: significantly better and worse than
+*{reference}*, by the paired bootstrap over subjects of the difference on the same clips (its
+interval does not hold 0). A system that is not given the photo, or makes other frames, is not
+paired: its clips show other people or other moments, so that its PSNR, SSIM, motion, LPIPS and
+ACD-I say little.
+*copy-input* is the photo repeated, *real* the real clips themselves."""
+
+
+def quality(rows: Sequence[Row], evaluated: Row, differences: Differences) -> str:
+    """A table of what the systems' clips are like, with the rows of `copy-input` and `real`.
+
+    Args:
+      rows: the systems; one without an evaluation is listed with what is missing.
+      evaluated: a system with an evaluation, whose other rows are taken.
+      differences: from the reference.
+    """
+    metrics = [name for name in evaluated.summary["metrics"] if name in evaluated.estimates]
+    lines = [["system", "given; frames", *metrics], ["---"] * (2 + len(metrics))]
+    for row in rows:
+        if not row.result:
+            lines.append([row.title, row.missing, *[_NONE] * len(metrics)])
+            continue
+        marks = {name: each.mark for name, each in differences.get(row.title, {}).items()}
+        cells = [f"{_cell(row.estimates[name])} {marks.get(name, '')}".strip() for name in metrics]
+        lines.append([row.title, row.about, *cells])
+    for name in ROWS[1:]:
+        estimates = evaluated.summary["rows"][name][OVERALL]
+        lines.append([f"*{name}*", "", *(_cell(estimates[metric]) for metric in metrics)])
+    return _table(lines)
+
+
+def legend(reference: Row) -> str:
+    """What the marks of `quality` mean."""
+    summary = reference.summary
+    counts = f"N: {summary['clips']} clips of {summary['subjects']} subjects. "
+    level = summary["protocol"]["interval"].split(" of ")[0]
+    return counts + _LEGEND.format(reference=reference.title, level=level).replace("\n", " ")
+
+
+def costs(found: Mapping[str, Cost], paces: Mapping[str, float]) -> str:
+    """A table of what the systems cost; a dash where a run did not record it.
+
+    Args:
+      found: by title.
+      paces: clips a second of sampling, by title.
+    """
+    head = ["system", "generator", "discriminator", "clips seen", "step (ms)", "peak memory (GiB)"]
+    lines = [[*head, "sampling (clips/s)"], ["---"] * 7]
+    for title, cost in found.items():
+        numbers = [cost.generator, cost.discriminator, cost.clips_seen]
+        cells = [_NONE if number is None else f"{number:,}" for number in numbers]
+        cells += [_number(cost.step_ms, ".0f"), _number(cost.memory_gib, ".2f")]
+        lines.append([title, *cells, _number(paces.get(title), ".1f")])
+    return _table(lines)
+
+
+def paper() -> str:
+    """The paper's own numbers, and why they stand apart."""
+    return f"{published.TABLE}\n{published.PROTOCOL}"
+
+
+def protocol(row: Row) -> str:
+    """How the numbers were made, in the evaluation's own words."""
+    metrics = row.summary["metrics"]
+    shown = {
+        name: sentence
+        for name, sentence in row.summary["protocol"].items()
+        if name in metrics or name not in row.estimates
+    }
+    return "\n".join(f"* **{name}**: {sentence}" for name, sentence in shown.items())
+
+
+def made_by(command: str) -> str:
+    """The command, versions and machine of a comparison."""
+    names = ("fevgan_jax", "jax", "flax", "numpy")
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
+    return (
+        f"Made by `{command}` with {versions}, Python {platform.python_version()}, "
+        f"{os.cpu_count()} CPU cores ({platform.machine()}). Step times and memory are those of "
+        "each training's own machine."
+    )
+
+
+def pictures(figures: Sequence[Figure]) -> str:
+    """Figures with their captions."""
+    return "\n\n".join(f"![{each.caption}]({each.file})\n\n*{each.caption}*" for each in figures)
+
+
+def as_csv(rows: Sequence[Row], differences: Differences) -> str:
+    """A line for each system and metric, with the difference from the reference."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    ends = ("mean", "low", "high")
+    counts = ("clips", "subjects")
+    writer.writerow(["system", "metric", *ends, *counts, *(f"difference_{end}" for end in ends)])
+    evaluated = [row for row in rows if row.result]
+    systems = [(row.title, row.estimates) for row in evaluated]
+    systems += [(name, evaluated[0].summary["rows"][name][OVERALL]) for name in ROWS[1:]]
+    for title, estimates in systems:
+        for metric, estimate in estimates.items():
+            difference = differences.get(title, {}).get(metric)
+            values = [estimate[name] for name in (*ends, *counts)]
+            values += [difference and getattr(difference.estimate, end) for end in ends]
+            writer.writerow([title, metric, *("" if value is None else value for value in values)])
+    return text.getvalue()
+
+
+def _table(lines: Sequence[Sequence[str]]) -> str:
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def _cell(estimate: Mapping[str, float | None]) -> str:
+    mean, low, high = (estimate[end] for end in ("mean", "low", "high"))
+    if mean is None:
+        return _NONE
+    interval = "" if low is None else f" ({_short(low)} to {_short(high)})"
+    return _short(mean) + interval
+
+
+def _short(value: float) -> str:
+    return format(value, ".3f" if abs(value) < 10 else ".2f")
+
+
+def _number(value: float | None, form: str) -> str:
+    return _NONE if value is None else format(value, form)

@@ -1,0 +1,135 @@
+"""The systems of a comparison, and whether their evaluations may stand in one table."""
+
+import dataclasses
+import json
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import ml_collections
+
+from fevgan_jax.evaluation import results
+from fevgan_jax.evaluation.measure import ROWS
+from fevgan_jax.evaluation.summary import OVERALL
+from fevgan_jax.run.workdir import read_config
+from fevgan_jax.runtime.errors import UserError
+from fevgan_jax.training.family import Family, build_family
+
+_OWN = ("frames",)
+"""What may differ between protocols: a system that makes fewer frames has fewer to compare."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One system.
+
+    Attributes:
+      title: its name in tables and pictures.
+      workdir: the run.
+      config: the run's config.
+      result: its last evaluation, or None.
+    """
+
+    title: str
+    workdir: pathlib.Path
+    config: ml_collections.ConfigDict
+    result: results.Result | None
+
+    @property
+    def family(self) -> Family:
+        """The model family's modules."""
+        return build_family(self.config)
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The evaluation's summary."""
+        assert self.result is not None, self.workdir
+        return self.result.summary
+
+    @property
+    def estimates(self) -> dict[str, dict[str, Any]]:
+        """`mean`, `low`, `high`, `clips` and `subjects` of each metric over all clips."""
+        return self.summary["rows"][ROWS[0]][OVERALL]
+
+    @property
+    def missing(self) -> str:
+        """Why there are no figures, and what makes them; "" where there are."""
+        if self.result:
+            return ""
+        return f"not evaluated: run `python -m fevgan_jax.evaluate --workdir={self.workdir}`"
+
+    @property
+    def about(self) -> str:
+        """In words, what the system is given and makes."""
+        given = " and ".join(f"a {name}" for name in self.family.given) or "noise alone"
+        frames = self.summary["protocol"]["frames"] if self.result else ""
+        first = pathlib.Path(self.config.initial_weights).name
+        return f"{given}{'; ' * bool(frames)}{frames}" + (f"; starts from {first}" if first else "")
+
+
+def load(
+    workdirs: Sequence[str | os.PathLike], names: Sequence[str] = (), split: str | None = None
+) -> list[Row]:
+    """Opens the runs, and the last evaluation of each.
+
+    Args:
+      workdirs: the runs.
+      names: their titles; without them the folders' names.
+      split: only evaluations of this split.
+
+    Raises:
+      UserError: a folder holds no run, or the titles are not as many and all different.
+    """
+    paths = [pathlib.Path(workdir) for workdir in workdirs]
+    titles = list(names) or [path.resolve().name for path in paths]
+    if len(titles) != len(paths) or len(set(titles)) != len(titles):
+        raise UserError(
+            f"{len(paths)} workdirs have the names {', '.join(titles)}: give --names, as many as "
+            "there are workdirs, and all different."
+        )
+    rows = []
+    for title, path in zip(titles, paths, strict=True):
+        found = results.find(path, split=split)
+        rows.append(Row(title, path, read_config(path), found[-1] if found else None))
+    return rows
+
+
+def check(rows: Sequence[Row]) -> None:
+    """Checks that the figures of all rows were made in the same way.
+
+    Raises:
+      UserError: none was evaluated, or two evaluations are of other data or another protocol.
+    """
+    evaluated = [row for row in rows if row.result]
+    if not evaluated:
+        raise UserError(
+            "none of these workdirs has an evaluation: run `python -m fevgan_jax.evaluate "
+            f"--workdir={rows[0].workdir}`, and so for the others."
+        )
+    first = evaluated[0]
+    for other in evaluated[1:]:
+        for name, (ours, theirs) in _differences(first.summary, other.summary).items():
+            raise UserError(
+                f"{first.workdir} and {other.workdir} cannot be compared, because their {name} "
+                f"differs ({json.dumps(ours)} and {json.dumps(theirs)}): evaluate both with the "
+                "same config.eval, split and data."
+            )
+
+
+def is_paired(row: Row, reference: Row) -> bool:
+    """Whether two systems make the same clips of the same frames for the same photos."""
+    return (
+        all(each.result and "photo" in each.family.given for each in (row, reference))
+        and row.summary["protocol"]["frames"] == reference.summary["protocol"]["frames"]
+    )
+
+
+def _differences(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    named = {name: (ours[name], theirs[name]) for name in ("dataset", "split", "metrics")}
+    said = {*ours["protocol"], *theirs["protocol"]} - set(_OWN)
+    named |= {
+        f"protocol of {name!r}": (ours["protocol"].get(name), theirs["protocol"].get(name))
+        for name in sorted(said)
+    }
+    return {name: pair for name, pair in named.items() if pair[0] != pair[1]}
