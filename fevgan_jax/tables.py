@@ -93,7 +93,7 @@ def _do(
     log = output / "logs" / f"{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     where = [f"--weights_dir={weights_dir}"] if weights_dir else []
-    training = [f"--config=tables.py:{run}", f"--config.data.data_dir={data_dir}"]
+    training = [f"--config=tables:{run}", f"--config.data.data_dir={data_dir}"]
     if first := tables.STARTS_FROM.get(name):
         training.append(f"--config.initial_weights={(output / 'weights' / first).resolve()}")
     _run(["main", *training, f"--workdir={workdir}", *where], log)
