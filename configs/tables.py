@@ -56,7 +56,7 @@ _FEVGAN = {
     "generator.decoder_features": (128, 64, 32, 16),
     "discriminator.features": _JUDGES,
 }
-_MOTIONGAN = {"generator.first_features": 256, "generator.features": (128, 64, 32)}
+_MOTIONGAN = {"generator.features": (128, 64, 32)}
 _VDSM = {"generator.decoder_features": (64, 32, 16, 8), "generator.hidden": 128}
 NARROW = {
     "fevgan": _FEVGAN,

@@ -9,8 +9,8 @@ from fevgan_jax.metrics import identity, image
 
 def test_a_value_a_frame_becomes_the_mean_of_the_frames_that_have_one():
     table = {
-        "frame": ClipMetric(lambda mask: mask, ("mask",), ""),
-        "clip": ClipMetric(lambda real: real, ("real",), ""),
+        "frame": ClipMetric(lambda mask: mask, ("mask",), "", 1.0),
+        "clip": ClipMetric(lambda real: real, ("real",), "", 1.0),
     }
     frames = jnp.array([[1.0, jnp.nan, 3.0], [jnp.nan] * 3])
     values, left_out = measure(table, {"mask": frames, "real": jnp.array([7.0, 8.0])})

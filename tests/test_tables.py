@@ -1,0 +1,144 @@
+import pathlib
+import types
+
+import jax
+import pytest
+
+from fevgan_jax import tables as verb
+from fevgan_jax.configs import tables
+from fevgan_jax.runtime.errors import Preempted, UserError
+from fevgan_jax.training.check import check_config
+from fevgan_jax.training.family import build_family
+from fevgan_jax.training.state import init_state
+from fevgan_jax.training.step import make_metrics
+
+EVERY = [f"{size}/{name}" for size in tables.CLIPS for name in tables.RUNS]
+
+
+def shapes_of(run):
+    config = tables.get_config(run)
+    family = build_family(config)
+    return jax.eval_shape(lambda: init_state(config, family, make_metrics(config, family)))
+
+
+@pytest.mark.parametrize("run", EVERY)
+def test_a_run_is_a_whole_config(run):
+    config = tables.get_config(run)
+    check_config(config)
+    build_family(config)
+    size = run.partition("/")[0]
+    rows = config.batch_size * config.rule.critic_steps
+    assert 0 <= tables.CLIPS[size] - config.num_steps * rows < rows
+    assert (config.eval.max_clips, "fvd" in config.eval.metrics) in ((72, False), (0, True))
+
+
+def test_all_evaluations_belong_in_one_table():
+    for size in tables.CLIPS:
+        settings = [tables.get_config(f"{size}/{name}").eval.to_dict() for name in tables.RUNS]
+        assert all(each == settings[0] for each in settings)
+
+
+@pytest.mark.parametrize("second", tables.STARTS_FROM)
+def test_a_second_stage_fits_its_first(second):
+    for size in tables.CLIPS:
+        made = shapes_of(f"{size}/{tables.STARTS_FROM[second]}").generator.params
+        wanted = shapes_of(f"{size}/{second}").generator.params
+        for here, there in tables.get_config(f"{size}/{second}").initial_parts.items():
+            parts = [wanted, made]
+            for number, path in enumerate((here, there)):
+                for name in path.split("/")[1:]:
+                    parts[number] = parts[number][name]
+            shapes = [jax.tree.map(lambda leaf: leaf.shape, part) for part in parts]
+            assert shapes[0] == shapes[1], (size, here)
+
+
+def test_an_unknown_run_names_those_there_are():
+    with pytest.raises(UserError, match=r"no run 'small/gan'.*small, full.*fevgan, .*rvgan"):
+        tables.get_config("small/gan")
+
+
+class Commands:
+    """Stands in for the commands of a run, and keeps what was asked."""
+
+    def __init__(self, monkeypatch, fails=()):
+        self.asked, self.fails = [], fails
+        monkeypatch.setattr(verb, "_run", self)
+        monkeypatch.setattr(verb, "_evaluated", self.evaluated)
+        monkeypatch.setattr(verb, "prepare", lambda *_: None)
+        monkeypatch.setattr(verb, "compare", self.compare)
+
+    def __call__(self, command, log):
+        module, *flags = command
+        given = dict(flag.removeprefix("--").split("=", 1) for flag in flags)
+        workdir = pathlib.Path(given["workdir"])
+        self.asked.append((module, workdir.name, given))
+        if (module, workdir.name) in self.fails:
+            raise verb.FailedError(f"{module} failed")
+        if module == "export":
+            output = pathlib.Path(given["output"])
+            output.mkdir(parents=True)
+            (output / "config.json").touch()
+        if module == "evaluate":
+            (workdir / "eval").mkdir(parents=True)
+
+    def evaluated(self, workdir, step):
+        return "psnr 20" if (workdir / "eval").is_dir() else ""
+
+    def compare(self, workdirs, output, weights_dir):
+        self.compared = [workdir.name for workdir in workdirs]
+        return [output / "index.html"]
+
+
+ONLY = ("fevgan", "motiongan", "texturegan")
+
+
+def test_runs_are_trained_evaluated_and_compared(tmp_path, monkeypatch, capsys):
+    commands = Commands(monkeypatch)
+    made = verb.make_tables("small", tmp_path, ONLY, data_dir="d", weights_dir="w")
+    assert made == [tmp_path / "report" / "index.html"]
+    assert [asked[:2] for asked in commands.asked] == [
+        ("main", "fevgan"),
+        ("evaluate", "fevgan"),
+        ("main", "motiongan"),
+        ("export", "motiongan"),
+        ("main", "texturegan"),
+        ("evaluate", "texturegan"),
+    ]
+    first, *_, third, _ = (given for *_, given in commands.asked)
+    assert first["config"] == "tables:small/fevgan" and first["config.data.data_dir"] == "d"
+    assert first["weights_dir"] == "w" and "config.initial_weights" not in first
+    assert third["config.initial_weights"] == str(tmp_path / "weights" / "motiongan")
+    assert commands.compared == ["fevgan", "texturegan"]
+    said = capsys.readouterr()
+    assert [line.partition(":")[0] for line in said.out.split("\n")[:3]] == list(ONLY)
+
+
+def test_what_is_done_is_kept(tmp_path, monkeypatch):
+    verb_commands = Commands(monkeypatch)
+    verb.make_tables("small", tmp_path, ONLY)
+    verb_commands.asked.clear()
+    verb.make_tables("small", tmp_path, ONLY)
+    assert verb_commands.asked == []
+
+
+def test_a_failed_run_is_told_and_the_others_are_finished(tmp_path, monkeypatch):
+    commands = Commands(monkeypatch, fails={("main", "fevgan")})
+    with pytest.raises(UserError, match=r"fevgan failed: see .*logs, then run the same command"):
+        verb.make_tables("small", tmp_path, ONLY)
+    assert ("evaluate", "texturegan") in [asked[:2] for asked in commands.asked]
+    assert not hasattr(commands, "compared")
+
+
+def test_a_commands_last_line_says_why_it_failed(tmp_path):
+    log = tmp_path / "log"
+    with pytest.raises(verb.FailedError, match=r"main failed with status 2: error: .*nonsense"):
+        verb._run(["main", "--nonsense=1"], log)
+    assert log.read_text().startswith("python -m fevgan_jax.main --nonsense=1\n")
+
+
+@pytest.mark.parametrize("status", [143, -15])
+def test_a_stopped_command_stops_all(tmp_path, monkeypatch, status):
+    child = types.SimpleNamespace(wait=lambda: status)
+    monkeypatch.setattr(verb.subprocess, "Popen", lambda *_, **__: child)
+    with pytest.raises(Preempted):
+        verb._run(["main"], tmp_path / "log")
