@@ -29,7 +29,7 @@ if __name__ == "__main__":
     _WORKDIRS = flags.DEFINE_list("workdirs", None, "the runs, with commas", required=True)
     _OUTPUT = flags.DEFINE_string("output", None, "the folder of the comparison", required=True)
     _NAMES = flags.DEFINE_list("names", [], "their titles; the folders' names when not given")
-    _REFERENCE = flags.DEFINE_string("reference", "", "differences are from this title; the first")
+    _REFERENCE = flags.DEFINE_string("reference", "", "what others differ from: title or workdir")
     _SPLIT = flags.DEFINE_string("split", None, "only evaluations of this split")
     _NOTES = flags.DEFINE_string("notes", None, "a Markdown file to put before the tables")
     _DATA_DIR = flags.DEFINE_string("data_dir", None, "where the prepared set is now")

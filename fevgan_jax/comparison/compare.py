@@ -2,8 +2,8 @@
 
 import os
 import pathlib
+import re
 import shlex
-import sys
 from collections.abc import Sequence
 
 import tqdm
@@ -11,7 +11,8 @@ import tqdm
 from fevgan_jax.comparison import costs, differences, document, figures, page, rows
 from fevgan_jax.comparison.figures import Figure
 from fevgan_jax.comparison.rows import Row
-from fevgan_jax.run.files import write_atomic
+from fevgan_jax.run import files
+from fevgan_jax.runtime.disk import full_disk_is_bad_input
 from fevgan_jax.runtime.errors import UserError
 
 
@@ -32,8 +33,8 @@ def compare(
       workdirs: the runs.
       output: the folder of the comparison.
       names: the systems' titles, one a workdir; without them the folders' names.
-      reference: the title of the system from which differences are taken; "" is the first that was
-        evaluated.
+      reference: the title or workdir of the system from which differences are taken; "" is the
+        first that was evaluated.
       split: only evaluations of this split.
       notes: a Markdown file that is put before the tables.
       data_dir: where the evaluated set is now; where it was when not given.
@@ -45,12 +46,23 @@ def compare(
 
     Raises:
       UserError: a workdir holds no run, none was evaluated, two evaluations do not belong in one
-        table, or there is no such reference or file of notes.
+        table, there is no such reference or file of notes, or the files cannot be written.
     """
+    files.require_folder(output)
+    asked = {
+        "workdirs": ",".join(map(str, workdirs)),
+        "output": output,
+        "names": ",".join(names),
+        "reference": reference,
+        "split": split,
+        "notes": notes,
+        "data_dir": data_dir,
+        "weights_dir": weights_dir,
+    }
     systems = rows.load(workdirs, names, split)
     rows.check(systems)
     evaluated = [row for row in systems if row.result]
-    chosen = [row for row in evaluated if row.title == reference] if reference else evaluated
+    chosen = [row for row in evaluated if reference in ("", row.title, str(row.workdir))]
     if not chosen:
         raise UserError(
             f"no evaluated system is called {reference!r}: give one of "
@@ -59,7 +71,9 @@ def compare(
     base = chosen[0]
     said = _read(notes) if notes else ""
     apart = {row.title: differences.of_row(row, base) for row in evaluated}
-    shown, paces = _pictures(evaluated, data_dir, weights_dir)
+    there = [row for row in evaluated if row.checkpoint is not None]
+    shown, paces = _pictures(there, data_dir, weights_dir) if there else ([], {})
+    remarks = [row.remark for row in evaluated if row.remark]
     spent = {row.title: costs.of_run(row) for row in systems}
 
     summary = base.summary
@@ -70,21 +84,23 @@ def compare(
     if len(variants) > 1:
         parts += [f"## Variants of {base.title}", document.quality(variants, base, apart)]
     parts += ["## Cost", document.costs(spent, paces)]
-    parts += ["## Pictures", document.pictures(shown)]
+    parts += ["## Pictures", document.pictures(shown, remarks)]
     parts += ["## The paper's own numbers", document.paper()]
     parts += ["## How the numbers were made", document.protocol(base)]
-    parts += [document.made_by(shlex.join(["python", "-m", "fevgan_jax.compare", *sys.argv[1:]]))]
+    flags = [f"--{name}={value}" for name, value in asked.items() if value]
+    parts += [document.made_by(shlex.join(["python", "-m", "fevgan_jax.compare", *flags]))]
     text = "\n\n".join(part for part in parts if part) + "\n"
 
-    files = {
+    made = {
         "index.html": page.render(text, shown).encode(),
         "report.md": text.encode(),
         "table.csv": document.as_csv(systems, apart).encode(),
         **{figure.file: figure.data for figure in shown},
     }
-    for name, data in reversed(files.items()):  # the page last: where it is, the rest is whole
-        write_atomic(pathlib.Path(output, name), data)
-    return [pathlib.Path(output, name) for name in files]
+    with full_disk_is_bad_input(output):
+        for name, data in reversed(made.items()):  # the page last: where it is, the rest is whole
+            files.write_atomic(pathlib.Path(output, name), data)
+    return [pathlib.Path(output, name) for name in made]
 
 
 def _pictures(
@@ -98,21 +114,20 @@ def _pictures(
         clips = [*one_person, *one_expression, *(clip for *_, clip in worst[row.title])]
         shown.append(figures.show(row, clips, data_dir, weights_dir))
     who, what = one_person[0].subject, one_expression[0].expression
-    made = figures.columns(
-        "one_person",
-        f"One person ({who}) in {', '.join(clip.expression for clip in one_person)}: last frames",
-        shown,
-        one_person,
-    )
-    made += figures.columns(
-        "one_expression",
-        f"{what.capitalize()} of several people: last frames",
-        shown,
-        one_expression,
-    )
+    made = []
+    for file, caption, clips in (
+        (
+            "one_person",
+            f"One person ({who}) in {', '.join(clip.expression for clip in one_person)}",
+            one_person,
+        ),
+        ("one_expression", f"{what.capitalize()} of several people", one_expression),
+    ):
+        made.append(figures.apexes(file, f"{caption}: photo and last frames", shown, clips))
+        made.append(figures.moving(file, f"{caption}, moving", shown, clips))
     made += [
         figures.transitions(
-            f"transition_{clip.expression}",
+            "transition_" + re.sub(r"\W", "_", clip.expression),
             f"{clip.expression.capitalize()} of {who}, from the photo to the last frame",
             shown,
             clip,
@@ -120,16 +135,21 @@ def _pictures(
         for clip in one_person
     ]
     for number, system in enumerate(shown):
-        for place, (metric, value, clip) in enumerate(worst[system.title]):
+        failed = worst[system.title]
+        for place, (metric, value, clip) in enumerate(failed):
             made.append(
-                figures.worst(
+                figures.transitions(
                     f"failure_{number}_{place}",
                     f"A failure of {system.title}, picked by {metric} ({value:.3g}): "
                     f"{clip.expression} of {clip.subject}",
-                    system,
+                    [system],
                     clip,
                 )
             )
+        if failed:
+            caption = f"These failures of {system.title}, moving"
+            clips = [clip for *_, clip in failed]
+            made.append(figures.moving(f"failures_{number}", caption, [system], clips))
     return made, {system.title: system.clips_per_second for system in shown}
 
 

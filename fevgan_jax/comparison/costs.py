@@ -21,7 +21,8 @@ class Cost:
     Attributes:
       generator: trained and frozen parameters of the generator, without frozen nets.
       discriminator: of all discriminators; 0 without one.
-      clips_seen: rows of all batches so far.
+      steps: of the evaluated checkpoint, or of the last one; None without any.
+      clips_seen: rows of the batches of these steps.
       step_ms: milliseconds a step, the median of the training's own lines; None where the run
         recorded none.
       memory_gib: peak memory of the training, of its device or, on a CPU, of its process.
@@ -29,6 +30,7 @@ class Cost:
 
     generator: int
     discriminator: int
+    steps: int | None
     clips_seen: int | None
     step_ms: float | None
     memory_gib: float | None
@@ -42,9 +44,11 @@ def of_run(row: Row) -> Cost:
     sizes = [sum(leaf.size for leaf in jax.tree.leaves(player.params)) for player in players]
     pace, memory = (_recorded(row.workdir, tag) for tag in ("steps_per_second", "peak_memory_gib"))
     rows = config.batch_size * config.rule.critic_steps
+    steps = row.summary["step"] if row.result else row.checkpoint
     return Cost(
         *sizes,
-        clips_seen=row.summary["step"] * rows if row.result else None,
+        steps=steps,
+        clips_seen=None if steps is None else steps * rows,
         step_ms=1000.0 / float(np.median(pace)) if pace else None,
         memory_gib=max(memory) if memory else None,
     )

@@ -5,7 +5,6 @@ import dataclasses
 import numpy as np
 
 from fevgan_jax.comparison.rows import Row, is_paired
-from fevgan_jax.evaluation import protocol
 from fevgan_jax.metrics import statistics
 
 
@@ -42,12 +41,11 @@ def of_row(row: Row, reference: Row) -> dict[str, Difference]:
         return {}
     ours, theirs = row.result.clips(), reference.result.clips()
     _, here, there = np.intersect1d(ours["clip"], theirs["clip"], return_indices=True)
-    settings = row.config.eval
     found = {}
-    for name, metric in protocol.asked(settings).clip.items():
+    for name, metric in row.clip_metrics.items():
         pair = ours[name][here], theirs[name][there]
         estimate = statistics.paired_difference(
-            *pair, ours["subject"][here], scale=metric.scale, seed=settings.seed
+            *pair, ours["subject"][here], scale=metric.scale, seed=row.config.eval.seed
         )
         means = [row.estimates[name]["mean"], reference.estimates[name]["mean"]]
         if None in means:

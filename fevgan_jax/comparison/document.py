@@ -15,16 +15,22 @@ from fevgan_jax.comparison.rows import Row
 from fevgan_jax.evaluation.measure import ROWS
 from fevgan_jax.evaluation.summary import OVERALL
 
+_COSTS = (
+    "Networks in parameters, without frozen recognisers. Clips seen are steps x batch size x "
+    "critic steps, of the last stage of a system that is trained in two. Sampling is timed on the "
+    "machine of this comparison, step and memory on each training's own."
+)
 Differences = Mapping[str, Mapping[str, Difference]]
 """By title, then by metric."""
 
 _NONE = "-"
+_UNLIKE = "†"
 _LEGEND = """\
 Means with {level} intervals over subjects. ▲ and ▼: significantly better and worse than
 *{reference}*, by the paired bootstrap over subjects of the difference on the same clips (its
-interval does not hold 0). A system that is not given the photo, or makes other frames, is not
-paired: its clips show other people or other moments, so that its PSNR, SSIM, motion, LPIPS and
-ACD-I say little.
+interval does not hold 0); metrics of the whole set have no pairs and no mark. A system that is
+not given the photo, or makes other frames, is not paired. {unlike}: a number that compares with
+the real clip or the photo, of a system that is given no photo, so that its clips show other people.
 *copy-input* is the photo repeated, *real* the real clips themselves."""
 
 
@@ -43,6 +49,12 @@ def quality(rows: Sequence[Row], evaluated: Row, differences: Differences) -> st
             lines.append([row.title, row.missing, *[_NONE] * len(metrics)])
             continue
         marks = {name: each.mark for name, each in differences.get(row.title, {}).items()}
+        if "photo" not in row.family.given:
+            marks = {
+                name: _UNLIKE
+                for name, metric in row.clip_metrics.items()
+                if {"real", "photo"} & set(metric.needs)
+            }
         cells = [f"{_cell(row.estimates[name])} {marks.get(name, '')}".strip() for name in metrics]
         lines.append([row.title, row.about, *cells])
     for name in ROWS[1:]:
@@ -56,7 +68,8 @@ def legend(reference: Row) -> str:
     summary = reference.summary
     counts = f"N: {summary['clips']} clips of {summary['subjects']} subjects. "
     level = summary["protocol"]["interval"].split(" of ")[0]
-    return counts + _LEGEND.format(reference=reference.title, level=level).replace("\n", " ")
+    text = _LEGEND.format(reference=reference.title, level=level, unlike=_UNLIKE)
+    return counts + text.replace("\n", " ")
 
 
 def costs(found: Mapping[str, Cost], paces: Mapping[str, float]) -> str:
@@ -66,19 +79,21 @@ def costs(found: Mapping[str, Cost], paces: Mapping[str, float]) -> str:
       found: by title.
       paces: clips a second of sampling, by title.
     """
-    head = ["system", "generator", "discriminator", "clips seen", "step (ms)", "peak memory (GiB)"]
-    lines = [[*head, "sampling (clips/s)"], ["---"] * 7]
+    head = ["system", "generator", "discriminator", "steps", "clips seen", "step (ms)"]
+    head += ["peak memory (GiB)", "sampling (clips/s)"]
+    lines = [head, ["---"] * len(head)]
     for title, cost in found.items():
-        numbers = [cost.generator, cost.discriminator, cost.clips_seen]
+        numbers = [cost.generator, cost.discriminator, cost.steps, cost.clips_seen]
         cells = [_NONE if number is None else f"{number:,}" for number in numbers]
         cells += [_number(cost.step_ms, ".0f"), _number(cost.memory_gib, ".2f")]
         lines.append([title, *cells, _number(paces.get(title), ".1f")])
-    return _table(lines)
+    return f"{_table(lines)}\n\n{_COSTS}"
 
 
 def paper() -> str:
     """The paper's own numbers, and why they stand apart."""
-    return f"{published.TABLE}\n{published.PROTOCOL}"
+    table = _table([published.HEAD, ["---"] * len(published.HEAD), *published.NUMBERS])
+    return f"{table}\n\n{published.PROTOCOL}"
 
 
 def protocol(row: Row) -> str:
@@ -98,14 +113,14 @@ def made_by(command: str) -> str:
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
     return (
         f"Made by `{command}` with {versions}, Python {platform.python_version()}, "
-        f"{os.cpu_count()} CPU cores ({platform.machine()}). Step times and memory are those of "
-        "each training's own machine."
+        f"{os.cpu_count()} CPU cores ({platform.machine()})."
     )
 
 
-def pictures(figures: Sequence[Figure]) -> str:
-    """Figures with their captions."""
-    return "\n\n".join(f"![{each.caption}]({each.file})\n\n*{each.caption}*" for each in figures)
+def pictures(figures: Sequence[Figure], remarks: Sequence[str]) -> str:
+    """Figures with their captions, below what is to be known of them."""
+    shown = [f"![{each.caption}]({each.file})\n\n*{each.caption}*" for each in figures]
+    return "\n\n".join([*remarks, *shown])
 
 
 def as_csv(rows: Sequence[Row], differences: Differences) -> str:
@@ -128,7 +143,8 @@ def as_csv(rows: Sequence[Row], differences: Differences) -> str:
 
 
 def _table(lines: Sequence[Sequence[str]]) -> str:
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+    escaped = ([cell.replace("|", r"\|") for cell in cells] for cells in lines)
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in escaped)
 
 
 def _cell(estimate: Mapping[str, float | None]) -> str:
@@ -140,7 +156,7 @@ def _cell(estimate: Mapping[str, float | None]) -> str:
 
 
 def _short(value: float) -> str:
-    return format(value, ".3f" if abs(value) < 10 else ".2f")
+    return format(value, "z.3f" if abs(value) < 10 else "z.2f")  # z: no -0.000
 
 
 def _number(value: float | None, form: str) -> str:

@@ -1,6 +1,7 @@
 """Pictures of a comparison: every system's videos of the same test clips, side by side."""
 
 import dataclasses
+import textwrap
 import time
 from collections.abc import Sequence
 
@@ -18,14 +19,15 @@ from fevgan_jax.training.sampling import clip_keys
 
 PEOPLE = 6
 """How many people stand beside each other in one expression."""
-PICKS = {"psnr_face": 1, "acd_i": -1}
-"""The metrics that pick failures, the picture's and the person's: 1 where low is bad, -1 where
-high is."""
+PICKS = (("psnr_face", "ssim"), ("acd_i",))
+"""What picks failures, the picture's metric and the person's: of each the first one measured."""
 FAILURES = 2
 """How many of a system's worst clips each metric picks."""
 _LABEL_WIDTH = 150
 _SECONDS = 1.6
 _GIF_FRAMES = 16
+_FPS = _GIF_FRAMES / _SECONDS
+_LETTERS = 22
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,12 +63,14 @@ class Figure:
     Attributes:
       file: its file's name.
       caption: what it shows.
-      data: the file's bytes.
+      data: the file's bytes, a PNG or a GIF.
+      inlined: the same as a WebP, which is smaller, so that a page with many can be mailed.
     """
 
     file: str
     caption: str
     data: bytes
+    inlined: bytes
 
 
 def choose(row: Row, data_dir: str | None) -> tuple[list[Clip], list[Clip]]:
@@ -96,12 +100,14 @@ def failures(row: Row) -> list[tuple[str, float, Clip]]:
     """A system's worst evaluated clips: the metric that picks, its value, and the clip."""
     clips = row.result.clips()
     worst = []
-    for metric in PICKS.keys() & clips.keys():
-        order = np.argsort(PICKS[metric] * clips[metric])  # NaN comes last
-        for index in order[:FAILURES]:
-            clip = Clip(*(str(clips[key][index]) for key in ("subject", "clip", "expression")))
-            worst.append((metric, float(clips[metric][index]), clip))
-    return sorted(worst, key=lambda each: list(PICKS).index(each[0]))
+    for names in PICKS:
+        for metric in [name for name in names if name in row.clip_metrics][:1]:
+            distance = np.abs(clips[metric] - row.clip_metrics[metric].best)
+            defined = np.isfinite(distance).sum()
+            for index in np.argsort(-distance)[: min(FAILURES, defined)]:  # NaN comes last
+                clip = Clip(*(str(clips[key][index]) for key in ("subject", "clip", "expression")))
+                worst.append((metric, float(clips[metric][index]), clip))
+    return worst
 
 
 def show(row: Row, clips: Sequence[Clip], data_dir: str | None, weights_dir: str | None) -> Shown:
@@ -127,34 +133,28 @@ def show(row: Row, clips: Sequence[Clip], data_dir: str | None, weights_dir: str
     )
 
 
-def columns(
-    file: str, caption: str, systems: Sequence[Shown], clips: Sequence[Clip]
-) -> list[Figure]:
-    """The photo and the last frames of some clips, a row for each system, and the same moving."""
+def apexes(file: str, caption: str, systems: Sequence[Shown], clips: Sequence[Clip]) -> Figure:
+    """The photo and the last frames of some clips, a row for each system."""
     real = systems[0].real
-    photos = _labelled("photo", [real[clip.name][0] for clip in clips])
-    apexes = [_labelled("real", [real[clip.name][-1] for clip in clips])]
-    apexes += [_labelled(s.title, [s.made[clip.name][-1] for clip in clips]) for s in systems]
-    moving = [_labelled("real", [_timed(real[clip.name]) for clip in clips])]
-    moving += [_labelled(s.title, [_timed(s.made[clip.name]) for clip in clips]) for s in systems]
-    fps = _GIF_FRAMES / _SECONDS
-    return [
-        Figure(f"{file}.png", caption, media.png(_stacked([photos, *apexes]))),
-        Figure(f"{file}.gif", f"{caption}, moving", media.gif(_stacked(moving), fps)),
-    ]
+    rows = [_labelled("photo", [real[clip.name][0] for clip in clips])]
+    rows += [_labelled("real", [real[clip.name][-1] for clip in clips])]
+    rows += [_labelled(s.title, [s.made[clip.name][-1] for clip in clips]) for s in systems]
+    return _still(file, caption, rows)
+
+
+def moving(file: str, caption: str, systems: Sequence[Shown], clips: Sequence[Clip]) -> Figure:
+    """Some clips as an animation, a row for each system."""
+    rows = [_labelled("real", [_timed(systems[0].real[clip.name]) for clip in clips])]
+    rows += [_labelled(s.title, [_timed(s.made[clip.name]) for clip in clips]) for s in systems]
+    video = _stacked(rows)
+    return Figure(f"{file}.gif", caption, media.gif(video, _FPS), media.webp(video, _FPS))
 
 
 def transitions(file: str, caption: str, systems: Sequence[Shown], clip: Clip) -> Figure:
     """Eight frames of one clip, from neutral to apex, a row for each system."""
     rows = [_strip("real", systems[0].real[clip.name])]
     rows += [_strip(system.title, system.made[clip.name]) for system in systems]
-    return Figure(f"{file}.png", caption, media.png(_stacked(rows)))
-
-
-def worst(file: str, caption: str, system: Shown, clip: Clip) -> Figure:
-    """Eight frames of one system's clip, below the real ones."""
-    rows = [_strip("real", system.real[clip.name]), _strip(system.title, system.made[clip.name])]
-    return Figure(f"{file}.png", caption, media.png(_stacked(rows)))
+    return _still(file, caption, rows)
 
 
 def _open(row: Row, data_dir: str | None) -> pipeline.Source:
@@ -162,6 +162,11 @@ def _open(row: Row, data_dir: str | None) -> pipeline.Source:
     if data_dir is not None:
         config.data.data_dir = data_dir
     return open_evaluated(config, row.summary["split"])
+
+
+def _still(file: str, caption: str, rows: Sequence[np.ndarray]) -> Figure:
+    picture = _stacked(rows)
+    return Figure(f"{file}.png", caption, media.png(picture), media.webp(picture[None]))
 
 
 def _timed(video: np.ndarray) -> np.ndarray:
@@ -180,9 +185,10 @@ def _stacked(rows: Sequence[np.ndarray]) -> np.ndarray:
 def _labelled(label: str, pictures: Sequence[np.ndarray]) -> np.ndarray:
     """Pictures or videos `[..., H, W, 3]` in a row behind their label."""
     *lead, height, _, _ = pictures[0].shape
-    tag = Image.new("RGB", (_LABEL_WIDTH, height), "white")
+    tag = Image.new("RGB", (_LABEL_WIDTH, height))  # black, as the faces' background
     place = (_LABEL_WIDTH - 8, height // 2)
     font = ImageFont.load_default(11)
-    ImageDraw.Draw(tag).text(place, label, fill="black", font=font, anchor="rm")
+    text = textwrap.fill(label, _LETTERS)
+    ImageDraw.Draw(tag).text(place, text, fill="white", font=font, anchor="rm", align="right")
     tag = np.broadcast_to(np.asarray(tag), (*lead, height, _LABEL_WIDTH, 3))
     return np.concatenate([tag, *pictures], axis=-2)

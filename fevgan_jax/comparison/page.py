@@ -1,6 +1,7 @@
 """A Markdown document with its pictures as one HTML file that needs no other."""
 
 import base64
+import html
 from collections.abc import Sequence
 
 import markdown
@@ -20,10 +21,9 @@ def render(text: str, figures: Sequence[Figure]) -> str:
         "</table>", "</table></div>"
     )
     for figure in figures:
-        kind = figure.file.rpartition(".")[2]
-        data = base64.b64encode(figure.data).decode()
-        body = body.replace(f'src="{figure.file}"', f'src="data:image/{kind};base64,{data}"')
-    title = text.partition("\n")[0].lstrip("# ")
+        data = base64.b64encode(figure.inlined).decode()
+        body = body.replace(f'src="{figure.file}"', f'src="data:image/webp;base64,{data}"')
+    title = html.escape(text.partition("\n")[0].lstrip("# "))
     return _PAGE.format(title=title, body=body)
 
 
@@ -52,7 +52,8 @@ td:nth-child(2) {{ min-width: 11rem; }}
 th {{ background: var(--pale); white-space: nowrap; }}
 td:first-child, th:first-child {{ position: sticky; left: 0; background: var(--pale);
   font-weight: 600; }}
-img {{ max-width: 100%; height: auto; background: #fff; }}
+p:has(> img) {{ overflow-x: auto; margin-bottom: .2rem; }}
+img {{ width: 100%; min-width: 34rem; max-width: 52rem; height: auto; }}
 code {{ background: var(--pale); padding: .1rem .3rem; border-radius: .2rem;
   overflow-wrap: anywhere; }}
 </style>

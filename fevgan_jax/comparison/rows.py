@@ -10,8 +10,10 @@ from typing import Any
 import ml_collections
 
 from fevgan_jax.evaluation import results
+from fevgan_jax.evaluation.clip_metrics import CLIP_METRICS, HEADLINES, ClipMetric
 from fevgan_jax.evaluation.measure import ROWS
 from fevgan_jax.evaluation.summary import OVERALL
+from fevgan_jax.run.checkpoint import Checkpoints
 from fevgan_jax.run.workdir import read_config
 from fevgan_jax.runtime.errors import UserError
 from fevgan_jax.training.family import Family, build_family
@@ -29,12 +31,14 @@ class Row:
       workdir: the run.
       config: the run's config.
       result: its last evaluation, or None.
+      checkpoint: the step of its last checkpoint, or None.
     """
 
     title: str
     workdir: pathlib.Path
     config: ml_collections.ConfigDict
     result: results.Result | None
+    checkpoint: int | None
 
     @property
     def family(self) -> Family:
@@ -53,11 +57,45 @@ class Row:
         return self.summary["rows"][ROWS[0]][OVERALL]
 
     @property
+    def clip_metrics(self) -> dict[str, ClipMetric]:
+        """The metrics of one clip that the evaluation measured, by name."""
+        settings = self.config.eval
+        chosen = {name: HEADLINES.get(name, name).format_map(settings) for name in self.estimates}
+        return {
+            name: CLIP_METRICS[variant]
+            for name, variant in chosen.items()
+            if variant in CLIP_METRICS
+        }
+
+    @property
     def missing(self) -> str:
         """Why there are no figures, and what makes them; "" where there are."""
         if self.result:
             return ""
-        return f"not evaluated: run `python -m fevgan_jax.evaluate --workdir={self.workdir}`"
+        if self.checkpoint is None:
+            return f"not trained: run `{self._train}`, then `{self._evaluate}`"
+        return f"not evaluated: run `{self._evaluate}`"
+
+    @property
+    def remark(self) -> str:
+        """Why an evaluated system's pictures do not fit its figures; "" where they do."""
+        evaluated = self.summary["step"]
+        if self.checkpoint is None:
+            return f"*{self.title}* is not shown, because it has no checkpoint: run `{self._train}`"
+        if self.checkpoint != evaluated:
+            return (
+                f"*{self.title}* is shown at step {self.checkpoint}, its figures are of step "
+                f"{evaluated}: run `{self._evaluate}`"
+            )
+        return ""
+
+    @property
+    def _train(self) -> str:
+        return f"python -m fevgan_jax.main --config=... --workdir={self.workdir}"
+
+    @property
+    def _evaluate(self) -> str:
+        return f"python -m fevgan_jax.evaluate --workdir={self.workdir}"
 
     @property
     def about(self) -> str:
@@ -90,8 +128,10 @@ def load(
         )
     rows = []
     for title, path in zip(titles, paths, strict=True):
-        found = results.find(path, split=split)
-        rows.append(Row(title, path, read_config(path), found[-1] if found else None))
+        config, found = read_config(path), results.find(path, split=split)
+        with Checkpoints(path) as checkpoints:
+            step = checkpoints.latest_step
+        rows.append(Row(title, path, config, found[-1] if found else None, step))
     return rows
 
 

@@ -1,20 +1,25 @@
 """`compare` on untrained runs, from their evaluations to its page."""
 
 import csv
+import io
 import json
 import re
+import shlex
 import shutil
 
 import jax
 import ml_collections
 import numpy as np
 import pytest
+import skimage
+from PIL import Image
 
-from fevgan_jax.comparison import costs, differences, figures, page, rows
+from fevgan_jax.comparison import costs, differences, document, figures, page, rows
 from fevgan_jax.comparison.compare import compare
 from fevgan_jax.evaluation.evaluate import evaluate
 from fevgan_jax.metrics import statistics
 from fevgan_jax.run.summaries import Summaries
+from fevgan_jax.run.workdir import keep_config
 from fevgan_jax.runtime.errors import UserError
 from tests import experiments
 
@@ -49,6 +54,9 @@ def runs(tiny_data, tmp_path_factory):
         for step, pace in enumerate((2.0, 4.0, 5.0)):
             summaries.timings(step, {"steps_per_second": pace, "peak_memory_gib": 1.0 + step})
     experiments.untrained_run(narrow(tiny_data), folder / "waiting")
+    keep_config(narrow(tiny_data, "mocogan"), folder / "begun")
+    shutil.copytree(folder / "other", folder / "moved on")
+    (folder / "moved on" / "checkpoints" / "0").rename(folder / "moved on" / "checkpoints" / "7")
     return folder
 
 
@@ -57,7 +65,7 @@ def made(runs, tmp_path_factory):
     output = tmp_path_factory.mktemp("report")
     notes = output / "notes.md"
     notes.write_text("What contradicts the paper: *nothing*.")
-    workdirs = [runs / name for name in ("full", "other", "noise", "waiting")]
+    workdirs = [runs / name for name in ("full", "other", "noise", "waiting", "begun", "moved on")]
     paths = compare(workdirs, output / "page", notes=notes)
     assert {path.name for path in (output / "page").iterdir()} == {path.name for path in paths}
     return output / "page"
@@ -77,12 +85,13 @@ def test_a_row_for_each_system_and_for_what_bounds_them(made):
     text = (made / "report.md").read_text()
     head, _, *table = lines_of(text, "Systems")
     assert head == ["system", "given; frames", "psnr", "psnr_face", "motion"]
-    assert [line[0] for line in table] == ["full", "noise", "*copy-input*", "*real*"]
+    assert [line[0] for line in table] == ["full", "noise", "begun", "*copy-input*", "*real*"]
     _, _, *variants = lines_of(text, "Variants of full")
     assert [line[0] for line in variants] == [
         "full",
         "other",
         "waiting",
+        "moved on",
         *("*copy-input*", "*real*"),
     ]
     assert re.fullmatch(r"[\d.]+ \([\d.]+ to [\d.]+\)", table[0][2])
@@ -97,6 +106,58 @@ def test_what_is_missing_is_a_row_with_the_command_that_makes_it(made, runs):
         f"not evaluated: run `python -m fevgan_jax.evaluate --workdir={runs / 'waiting'}`"
     )
     assert waiting[2:] == ["-", "-", "-"]
+    (begun,) = [line for line in lines_of(text, "Systems") if line[0] == "begun"]
+    assert begun[1] == (
+        f"not trained: run `python -m fevgan_jax.main --config=... --workdir={runs / 'begun'}`, "
+        f"then `python -m fevgan_jax.evaluate --workdir={runs / 'begun'}`"
+    )
+    assert [line[4:6] for line in lines_of(text, "Cost") if line[0] == "begun"] == [["-", "-"]]
+
+
+def test_pictures_of_another_step_than_the_figures_are_said_to_be(made, runs):
+    text = (made / "report.md").read_text().split("## Pictures")[1].split("![")[0]
+    assert text.strip() == (
+        "*moved on* is shown at step 7, its figures are of step 0: run "
+        f"`python -m fevgan_jax.evaluate --workdir={runs / 'moved on'}`"
+    )
+
+
+def test_an_evaluated_system_without_a_checkpoint_keeps_its_figures(runs, tmp_path):
+    shutil.copytree(runs / "full", tmp_path / "gone")
+    shutil.rmtree(tmp_path / "gone" / "checkpoints")
+    paths = compare([tmp_path / "gone"], tmp_path / "page")
+    assert [path.name for path in paths] == ["index.html", "report.md", "table.csv"]
+    text = paths[1].read_text()
+    assert re.match(r"[\d.]+ \(", lines_of(text, "Systems")[2][2])
+    assert (
+        "*gone* is not shown, because it has no checkpoint: run `python -m fevgan_jax.main" in text
+    )
+
+
+def test_the_page_gives_the_command_that_makes_it_also_from_python(made, runs):
+    text = (made / "report.md").read_text()
+    named = ",".join(
+        str(runs / name) for name in ("full", "other", "noise", "waiting", "begun", "moved on")
+    )
+    asked = [f"--workdirs={named}", f"--output={made}", f"--notes={made.parent / 'notes.md'}"]
+    command = shlex.join(["python", "-m", "fevgan_jax.compare", *asked])
+    assert f"Made by `{command}` with fevgan_jax" in text
+
+
+def test_numbers_of_other_people_are_marked_where_they_compare_with_a_photo_or_clip(made):
+    text = (made / "report.md").read_text()
+    head, _, *table = lines_of(text, "Systems")
+    marked = {line[0]: [head[i] for i, cell in enumerate(line) if "†" in cell] for line in table}
+    assert marked["noise"] == ["psnr", "psnr_face", "motion"]
+    assert not marked["full"] and not marked["*real*"]
+    assert "†: a number that compares with the real clip or the photo" in text
+
+
+def test_a_number_on_its_own_is_not_marked(tmp_path):
+    row = row_of(tmp_path, "noise", [1.0, 2.0], "vgan", metrics=("psnr", "acd", "acd_i"))
+    table = document.quality([row], row, {})
+    _, _, psnr, acd, acd_i = table.splitlines()[2].strip("| ").split(" | ")
+    assert "†" in psnr and "†" in acd_i and "†" not in acd
 
 
 def test_a_system_is_described_by_what_it_is_given_and_makes(made):
@@ -114,12 +175,18 @@ def test_costs_are_counted_and_read_from_the_run(made, runs):
         sum(leaf.size for leaf in jax.tree.leaves(player.params))
         for player in (state.generator, state.discriminator)
     ]
-    assert cells["full"][1:4] == [*(f"{size:,}" for size in sizes), "0"]
+    assert cells["full"][1:5] == [*(f"{size:,}" for size in sizes), "0", "0"]
     found = costs.of_run(rows.load([runs / "full"])[0])
     assert (found.step_ms, found.memory_gib, found.clips_seen) == (250.0, 3.0, 0)
-    assert cells["full"][4:6] == ["250", "3.00"]
-    assert cells["other"][4:6] == ["-", "-"]
-    assert float(cells["noise"][6]) > 0
+    assert cells["full"][5:7] == ["250", "3.00"]
+    assert cells["other"][5:7] == ["-", "-"]
+    assert float(cells["noise"][7]) > 0
+
+
+def test_clips_seen_count_every_critic_step(tmp_path):
+    row = row_of(tmp_path, "a", [1.0])
+    row.config.batch_size, row.config.rule.critic_steps = 8, 3
+    assert (costs.of_run(row).steps, costs.of_run(row).clips_seen) == (1, 24)
 
 
 def test_the_page_needs_no_other_file_and_shows_every_picture(made):
@@ -127,7 +194,7 @@ def test_the_page_needs_no_other_file_and_shows_every_picture(made):
     sources = re.findall(r'<img[^>]*src="([^"]*)"', html)
     pictures = [path for path in made.iterdir() if path.suffix in (".png", ".gif")]
     assert len(sources) == len(pictures) >= 12
-    assert all(source.startswith("data:image/") for source in sources)
+    assert all(source.startswith("data:image/webp;") for source in sources)
     assert "<em>nothing</em>" in html and "27.10" in html
     assert not re.findall(r'(?:href|src)="http', html)
 
@@ -173,33 +240,38 @@ def test_another_protocol_is_refused_and_nothing_written(runs, tiny_data, tmp_pa
         (["full", "full"], {}, "all different"),
         (["full"], {"notes": "nowhere.md"}, "nowhere.md cannot be read"),
         (["nowhere"], {}, "nowhere"),
+        (["full"], {"output": "config.json"}, "config.json is a file; name a folder"),
     ],
 )
 def test_bad_input_is_one_sentence(runs, tmp_path, names, options, sentence):
+    if "output" in options:  # refused before anything is sampled
+        options = {"output": runs / "full" / options["output"]}
     with pytest.raises(UserError, match=sentence):
-        compare([runs / name for name in names], tmp_path / "page", **options)
+        compare([runs / name for name in names], **{"output": tmp_path / "page"} | options)
     assert not (tmp_path / "page").exists()
 
 
-def row_of(tmp_path, title, psnr, family="fevgan", frames="all"):
-    """A row whose evaluation has these values of psnr, a clip a person."""
+def row_of(tmp_path, title, values, family="fevgan", frames="all", metrics=("psnr",)):
+    """A row whose evaluation has these values of each metric, a clip a person."""
     config = experiments.without_frozen_nets()
-    config.eval.metrics, config.eval.classifier_steps = ("psnr",), 0
+    config.eval.metrics, config.eval.classifier_steps = metrics, 0
     config.model = {"name": f"fevgan_jax.models.{family}", "identity_encoder": None}
     config.model.generator, config.model.discriminator = {}, {}
     folder = tmp_path / title / "eval"
     folder.mkdir(parents=True)
-    text = "row,subject,clip,expression,psnr\n"
-    text += "".join(f"model,{i},c{i},fear,{value}\n" for i, value in enumerate(psnr))
-    (folder / "x.csv").write_text(text)
+    text = ",".join(["row", "subject", "clip", "expression", *metrics]) + "\n"
+    for i, value in enumerate(values):
+        text += ",".join(["model", str(i), f"c{i}", "fear", *[str(value)] * len(metrics)]) + "\n"
+    (folder / "x.csv").write_text(text.replace("nan", ""))
+    estimate = {"mean": float(np.mean(values)), "low": None, "high": None}
+    overall = {"overall": dict.fromkeys(metrics, estimate)}
     summary = {
-        "dataset": "d", "split": "test", "step": 1, "protocol_hash": "h", "metrics": ["psnr"],
-        "protocol": {"frames": frames},
-        "rows": {"model": {"overall": {"psnr": {"mean": float(np.mean(psnr))}}}},
+        "dataset": "d", "split": "test", "step": 1, "protocol_hash": "h", "metrics": list(metrics),
+        "protocol": {"frames": frames}, "rows": dict.fromkeys(rows.ROWS, overall),
     }  # fmt: skip
     (folder / "x.json").write_text(json.dumps(summary))
     (result,) = rows.results.find(tmp_path / title)
-    return rows.Row(title, tmp_path / title, config, result)
+    return rows.Row(title, tmp_path / title, config, result, 1)
 
 
 def test_a_difference_is_marked_by_its_interval_and_its_direction(tmp_path):
@@ -226,23 +298,84 @@ def test_a_mark_needs_an_interval():
     assert differences.Difference(alone, True).mark == ""
 
 
-def test_failures_are_the_worst_clips_by_each_metric(tmp_path):
-    row = row_of(tmp_path, "a", [3.0, 1.0, float("nan"), 2.0])
-    text = row.result.path.with_suffix(".csv").read_text()
-    row.result.path.with_suffix(".csv").write_text(
-        text.replace("psnr", "psnr_face").replace("nan", "")
-    )
+def test_failures_are_the_clips_farthest_from_the_best_value_of_each_metric(tmp_path):
+    values = [3.0, 1.0, float("nan"), 2.0]
+    row = row_of(tmp_path, "a", values, metrics=("psnr_face", "ssim", "acd_i"))
     worst = figures.failures(row)
     assert [(metric, value, clip.name) for metric, value, clip in worst] == [
         ("psnr_face", 1.0, "c1"),
         ("psnr_face", 2.0, "c3"),
+        ("acd_i", 3.0, "c0"),
+        ("acd_i", 2.0, "c3"),
     ]
 
 
+def test_failures_are_picked_by_another_metric_where_one_was_not_measured(tmp_path):
+    row = row_of(tmp_path, "a", [0.5, 0.2, 0.9], metrics=("psnr", "ssim"))
+    picked = [(metric, clip.name) for metric, _, clip in figures.failures(row)]
+    assert picked == [("ssim", "c1"), ("ssim", "c0")]
+
+
+def test_a_clip_without_a_value_is_no_failure(tmp_path):
+    row = row_of(tmp_path, "a", [float("nan"), 4.0, float("nan")], metrics=("ssim",))
+    assert [clip.name for *_, clip in figures.failures(row)] == ["c1"]
+
+
+def test_metrics_added_to_the_config_after_the_evaluation_are_left_out(tmp_path):
+    reference, row = (row_of(tmp_path, title, [1.0, 2.0, 3.0]) for title in "ab")
+    row.config.eval.metrics = ("psnr", "ssim")
+    assert list(differences.of_row(row, reference)) == ["psnr"]
+
+
+def test_the_reference_is_named_by_its_title_or_its_workdir(runs, tmp_path):
+    for number, reference in enumerate(("B", str(runs / "other"))):
+        workdirs = [runs / "full", runs / "other"]
+        output = tmp_path / str(number)
+        compare(workdirs, output, names=["A", "B"], reference=reference)
+        assert "worse than *B*" in (output / "report.md").read_text()
+
+
+def test_a_title_may_hold_any_sign(tmp_path):
+    row = row_of(tmp_path, "a|b", [1.0, 2.0])
+    table = document.quality([row], row, {})
+    html = page.render(f"# 1 < 2\n\n{table}\n", [])
+    assert "<title>1 &lt; 2</title>" in html and ">a|b</td>" in html
+
+
+def test_a_zero_has_no_sign(tmp_path):
+    row = row_of(tmp_path, "a", [-1e-5])
+    assert "| 0.000 |" in document.quality([row], row, {})
+
+
+def test_pictures_of_the_page_are_smaller_than_the_files():
+    photo = skimage.data.astronaut()[:256, 100:356].astype(float)
+    noise = np.random.default_rng(0).normal(0, 3, (6, 16, 64, 64, 3))  # as a generator's
+    corners = [photo[i : i + 64, i : i + 64] for i in range(0, 192, 32)]
+    video = np.stack([corner + part for corner, part in zip(corners, noise, strict=True)])
+    videos = {str(i): np.clip(each, 0, 255).astype(np.uint8) for i, each in enumerate(video)}
+    clips = [figures.Clip("s", name, "fear") for name in videos]
+    for make in (figures.apexes, figures.moving):
+        figure = make("f", "F", [figures.Shown("a", videos, videos, 1.0)], clips)
+        assert 2 * len(figure.inlined) < len(figure.data)
+
+
+def test_a_long_title_stands_beside_its_pictures_in_several_lines():
+    black = np.zeros((64, 64, 3), np.uint8)
+    clip = figures.Clip("s", "c", "fear")
+
+    def tag(title):
+        system = figures.Shown(title, {"c": black[None]}, {"c": black[None]}, 1.0)
+        figure = figures.apexes("f", "F", [system], [clip])
+        return np.asarray(Image.open(io.BytesIO(figure.data)))[-64:].max((1, 2)) > 0
+
+    assert tag("a" * 60).sum() > 2 * tag("a").sum()
+    assert np.array_equal(tag("a" * 22), tag("a"))
+
+
 def test_pictures_of_another_page_are_left_alone():
-    figure = figures.Figure("a.png", "A", b"1")
+    figure = figures.Figure("a.png", "A", b"0", b"1")
     html = page.render("# T\n\n![A](a.png) ![B](b.png)\n", [figure])
-    assert 'src="data:image/png;base64,MQ=="' in html and 'src="b.png"' in html
+    assert 'src="data:image/webp;base64,MQ=="' in html and 'src="b.png"' in html
     assert "<title>T</title>" in html
 
 
@@ -252,6 +385,8 @@ def test_every_system_is_shown_with_as_many_frames(tmp_path):
         figures.Shown(str(frames), {"c": videos[32]}, {"c": video}, 1.0)
         for frames, video in videos.items()
     ]
-    still, moving = figures.columns("f", "F", systems, [figures.Clip("s", "c", "fear")])
+    clips = [figures.Clip("s", "c", "fear")]
+    still, moving = (make("f", "F", systems, clips) for make in (figures.apexes, figures.moving))
     assert (still.file, moving.file) == ("f.png", "f.gif")
     assert still.data[:4] == b"\x89PNG" and moving.data[:3] == b"GIF"
+    assert still.inlined[8:12] == moving.inlined[8:12] == b"WEBP"
