@@ -86,7 +86,7 @@ def compare(
     parts += ["## Cost", document.costs(spent, paces)]
     parts += ["## Pictures", document.pictures(shown, remarks)]
     parts += ["## The paper's own numbers", document.paper()]
-    parts += ["## How the numbers were made", document.protocol(base)]
+    parts += ["## How the numbers were made", document.protocol(base, evaluated)]
     flags = [f"--{name}={value}" for name, value in asked.items() if value]
     parts += [document.made_by(shlex.join(["python", "-m", "fevgan_jax.compare", *flags]))]
     text = "\n\n".join(part for part in parts if part) + "\n"

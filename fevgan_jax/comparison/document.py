@@ -96,14 +96,20 @@ def paper() -> str:
     return f"{table}\n\n{published.PROTOCOL}"
 
 
-def protocol(row: Row) -> str:
-    """How the numbers were made, in the evaluation's own words."""
+def protocol(row: Row, others: Sequence[Row]) -> str:
+    """How the numbers were made, in the evaluations' own words.
+
+    Args:
+      row: an evaluated system.
+      others: all of them, which may differ in the frames that they make.
+    """
     metrics = row.summary["metrics"]
     shown = {
         name: sentence
         for name, sentence in row.summary["protocol"].items()
         if name in metrics or name not in row.estimates
     }
+    shown |= {f"frames of {r.title}": r.frames for r in others if r.frames != row.frames}
     return "\n".join(f"* **{name}**: {sentence}" for name, sentence in shown.items())
 
 

@@ -32,6 +32,7 @@ class Row:
       config: the run's config.
       result: its last evaluation, or None.
       checkpoint: the step of its last checkpoint, or None.
+      split: the split that is compared; None takes that of the last evaluation.
     """
 
     title: str
@@ -39,6 +40,7 @@ class Row:
     config: ml_collections.ConfigDict
     result: results.Result | None
     checkpoint: int | None
+    split: str | None = None
 
     @property
     def family(self) -> Family:
@@ -55,6 +57,11 @@ class Row:
     def estimates(self) -> dict[str, dict[str, Any]]:
         """`mean`, `low`, `high`, `clips` and `subjects` of each metric over all clips."""
         return self.summary["rows"][ROWS[0]][OVERALL]
+
+    @property
+    def frames(self) -> str:
+        """Which frames of a clip the evaluation compares, in its own words."""
+        return self.summary["protocol"]["frames"]
 
     @property
     def clip_metrics(self) -> dict[str, ClipMetric]:
@@ -95,15 +102,16 @@ class Row:
 
     @property
     def _evaluate(self) -> str:
-        return f"python -m fevgan_jax.evaluate --workdir={self.workdir}"
+        split = f" --split={self.split}" if self.split else ""
+        return f"python -m fevgan_jax.evaluate --workdir={self.workdir}{split}"
 
     @property
     def about(self) -> str:
         """In words, what the system is given and makes."""
         given = " and ".join(f"a {name}" for name in self.family.given) or "noise alone"
-        frames = self.summary["protocol"]["frames"] if self.result else ""
-        first = pathlib.Path(self.config.initial_weights).name
-        return f"{given}{'; ' * bool(frames)}{frames}" + (f"; starts from {first}" if first else "")
+        chosen, first = self.config.data.frames, pathlib.Path(self.config.initial_weights).name
+        frames = f"{len(chosen)} of each clip's frames" if chosen else self.frames
+        return "; ".join([given, frames, *([f"starts from {first}"] if first else [])])
 
 
 def load(
@@ -131,7 +139,7 @@ def load(
         config, found = read_config(path), results.find(path, split=split)
         with Checkpoints(path) as checkpoints:
             step = checkpoints.latest_step
-        rows.append(Row(title, path, config, found[-1] if found else None, step))
+        rows.append(Row(title, path, config, found[-1] if found else None, step, split))
     return rows
 
 
@@ -144,8 +152,8 @@ def check(rows: Sequence[Row]) -> None:
     evaluated = [row for row in rows if row.result]
     if not evaluated:
         raise UserError(
-            "none of these workdirs has an evaluation: run `python -m fevgan_jax.evaluate "
-            f"--workdir={rows[0].workdir}`, and so for the others."
+            f"none of these workdirs has an evaluation; {rows[0].title} is {rows[0].missing}, and "
+            "so for the others."
         )
     first = evaluated[0]
     for other in evaluated[1:]:
@@ -161,7 +169,7 @@ def is_paired(row: Row, reference: Row) -> bool:
     """Whether two systems make the same clips of the same frames for the same photos."""
     return (
         all(each.result and "photo" in each.family.given for each in (row, reference))
-        and row.summary["protocol"]["frames"] == reference.summary["protocol"]["frames"]
+        and row.frames == reference.frames
     )
 
 

@@ -164,7 +164,9 @@ def test_a_system_is_described_by_what_it_is_given_and_makes(made):
     text = (made / "report.md").read_text()
     about = {line[0]: line[1] for line in lines_of(text, "Systems")}
     assert about["full"].startswith("a photo and a label; all 32")
-    assert about["noise"].startswith("a label; 0, 1, 2")
+    assert about["noise"] == "a label; 16 of each clip's frames"
+    said = text.split("## How the numbers were made")[1]
+    assert "* **frames of noise**: 0, 1, 2, 3," in said and "frames of other" not in said
 
 
 def test_costs_are_counted_and_read_from_the_run(made, runs):
@@ -235,6 +237,7 @@ def test_another_protocol_is_refused_and_nothing_written(runs, tiny_data, tmp_pa
     ("names", "options", "sentence"),
     [
         (["waiting"], {}, "none of these workdirs has an evaluation"),
+        (["full"], {"split": "train"}, r"evaluate --workdir=\S+/full --split=train`"),
         (["full"], {"reference": "best"}, "no evaluated system is called 'best': give one of full"),
         (["full", "other"], {"names": ["a"]}, "give --names, as many as"),
         (["full", "full"], {}, "all different"),
