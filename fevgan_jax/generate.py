@@ -199,7 +199,9 @@ if __name__ == "__main__":
         "neutral too; all six when nothing is named",
     )
     flags.DEFINE_multi_string("units", [], "face units, as jawOpen:0.5,browInnerUp:1")
-    flags.DEFINE_string("drive", None, "a clip of another person whose face is followed")
+    flags.DEFINE_string(
+        "drive", None, "a clip of another person whose face, and with --head head, is followed"
+    )
     flags.DEFINE_string("landmarker", None, "MediaPipe's model file, for --drive")
     flags.DEFINE_enum("frame", "photo", ["photo", "crop"], "the whole photo, or the face on black")
     flags.DEFINE_string("face", "largest", "which of several: largest, all, or a number")

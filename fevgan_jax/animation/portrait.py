@@ -38,7 +38,7 @@ class Options:
       fps: frames per second; None for 25, and for a driven video its clip's.
       seconds: length; None for 1.28, and for a driven video its clip's.
       loop: go back to the photo, so that the video can be repeated without a jump.
-      drive: a clip of another person whose face units are followed.
+      drive: a clip of another person whose face units, and head where it moves, are followed.
       landmarker: MediaPipe's model file, for `drive`; None for the one in the weights folder.
       longest_side: larger photos are reduced to it first; 0 keeps any size.
       size: side of a "crop" in pixels.
@@ -87,7 +87,7 @@ class Order:
     Attributes:
       targets: float32 `[56]` of each video, by a name that can stand in a file's name.
       path: float32 `[T]`, how far each of their frames is on the way.
-      changes: float32 `[T, 52]` of each driven video, by name.
+      changes: float32 `[T, 56]` of each driven video, by name.
       fps: frames per second of all.
     """
 
@@ -122,6 +122,7 @@ def order(
     changes, fps = {}, options.fps or FPS
     if options.drive:
         fps, change = drive.read(options.drive, options.landmarker)
+        change[:, len(units.NAMES) :] *= options.moves_head
         name = os.path.splitext(os.path.basename(options.drive))[0]
         changes[name] = change[: round(options.seconds * fps)] if options.seconds else change
     return Order(targets, path, changes, fps)

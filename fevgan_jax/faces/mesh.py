@@ -13,7 +13,8 @@ import multiprocessing.util
 import os
 import sys
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
 
 import numpy as np
 
@@ -109,15 +110,28 @@ class Finder:
         return _open(self._model, "VIDEO", num_faces=1, confidence=0.2)
 
 
-def unit_scores(path: str | None = None) -> Callable[[np.ndarray], dict[str, float] | None]:
-    """Opens the landmarker for face units in the frames of one clip, in their order.
+class Reading(NamedTuple):
+    """What MediaPipe says of one face.
+
+    Attributes:
+      scores: ARKit's units by name, in [0, 1].
+      matrix: float `[4, 4]`, from its canonical face (right, up, near, in centimetres) to the
+        camera's space, for column vectors; the face is before the camera where nearness is
+        negative.
+    """
+
+    scores: Mapping[str, float]
+    matrix: np.ndarray
+
+
+def reader(path: str | None = None) -> Callable[[np.ndarray], Reading | None]:
+    """Opens the landmarker for face units and poses in the frames of one clip, in their order.
 
     Args:
       path: the model file; None for the one in the weights folder.
 
     Returns:
-      A function of uint8 `[H, W, 3]` that gives ARKit's units by name, in [0, 1], of the largest
-      face; None where there is no face.
+      A function of uint8 `[H, W, 3]` that reads the largest face; None where there is no face.
 
     Raises:
       UserError: the package or the model file is missing.
@@ -133,7 +147,8 @@ def unit_scores(path: str | None = None) -> Callable[[np.ndarray], dict[str, flo
         result = landmarker.detect_for_video(_to_mediapipe(picture), next(times))
         if not result.face_blendshapes:
             return None
-        return {each.category_name: each.score for each in result.face_blendshapes[0]}
+        scores = {each.category_name: each.score for each in result.face_blendshapes[0]}
+        return Reading(scores, np.array(result.facial_transformation_matrixes[0]))
 
     return measure
 
@@ -167,6 +182,7 @@ def _landmarker(model: bytes, mode: str, num_faces: int, confidence: float, unit
         min_face_presence_confidence=confidence,
         min_tracking_confidence=confidence,
         output_face_blendshapes=units,
+        output_facial_transformation_matrixes=units,
     )
     landmarker = vision.FaceLandmarker.create_from_options(options)
     # Closed at interpreter exit, it would use threads that have ended.

@@ -138,7 +138,7 @@ def test_lengths():
 
 
 def test_a_face_follows_changes_and_starts_from_its_own(photo):
-    changes = np.zeros((20, 52), np.float32)
+    changes = np.zeros((20, units.SIZE), np.float32)
     changes[:, units.NAMES.index("jawOpen")] = np.linspace(0, 1, 20)
     order = portrait.Order({}, np.zeros(2), {"talk": changes}, 25.0)
     (video,) = dict(portrait.animate(animator(), photo, order, portrait.Options())).values()

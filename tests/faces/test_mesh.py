@@ -174,6 +174,32 @@ def test_windows_are_too_far_apart_in_time_to_be_smoothed(finder):
     assert np.diff(times).min() / 1000 > 3 * 2**18
 
 
+def test_units_and_pose_are_read_of_the_first_face(finder, monkeypatch):
+    class Reader(Landmarker):
+        def detect_for_video(self, picture, time):
+            assert self._options.output_face_blendshapes
+            assert self._options.output_facial_transformation_matrixes
+            there = [0] if picture.any() else []
+            unit = types.SimpleNamespace(category_name="jawOpen", score=0.3)
+            return types.SimpleNamespace(
+                face_blendshapes=[[unit] for _ in there],
+                facial_transformation_matrixes=[2 * np.eye(4) for _ in there],
+            )
+
+    package = sys.modules["mediapipe.tasks.python"]
+    monkeypatch.setattr(package.vision, "FaceLandmarker", Reader)
+    monkeypatch.setattr(package.vision, "FaceLandmarkerOptions", _settings)
+    read = mesh.reader()
+    scores, matrix = read(np.ones((8, 8, 3), np.uint8))
+    assert scores == {"jawOpen": 0.3}
+    np.testing.assert_array_equal(matrix, 2 * np.eye(4))
+    assert read(np.zeros((8, 8, 3), np.uint8)) is None
+
+
+def _settings(base, **settings):
+    return types.SimpleNamespace(base=base, **settings)
+
+
 def test_without_the_package_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "mediapipe", None)
     with pytest.raises(UserError, match=r"pip install \"fevgan_jax\[mediapipe\]\""):
