@@ -41,6 +41,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.generator_loss.hidden = 3.0
     config.generator_loss.mask = 1.0
     config.generator_loss.smooth = 10.0
+    config.generator_loss.strain = 300.0
     config.generator_loss.shown = 8.0
     config.discriminator_loss = {}  # choice: none is needed
     config.identity_loss.frames = (0,)  # forced: a pair has one picture

@@ -52,6 +52,22 @@ def smooth(context) -> jax.Array:
     return sum(jnp.abs(jnp.diff(field, axis=axis)).mean() for axis in (2, 3))
 
 
+def strain(context) -> jax.Array:
+    """Mean absolute error of the flow's differences between neighbours, over rows and columns.
+
+    Where both are visible. A lip or a lid moves little beside the head, and most of the error of
+    the flow itself is the head's; differences tell how the face deforms.
+    """
+    error, seen = context.outputs["flow"] - context.real["flow"], context.real["visible"]
+    total = count = 0.0
+    for axis in (2, 3):
+        first = jax.lax.slice_in_dim(seen, 0, -1, axis=axis)
+        both = first * jax.lax.slice_in_dim(seen, 1, None, axis=axis)
+        total += (jnp.abs(jnp.diff(error, axis=axis)) * both).sum()
+        count += 2.0 * both.sum()
+    return total / (count + 1.0)
+
+
 def shown(context) -> jax.Array:
     """Mean square error of the predicted face units of the photo."""
     return jnp.square(context.outputs["shown"] - context.real["shown"]).mean()
@@ -63,5 +79,6 @@ GENERATOR_LOSSES = {
     "hidden": hidden,
     "mask": mask,
     "smooth": smooth,
+    "strain": strain,
     "shown": shown,
 }

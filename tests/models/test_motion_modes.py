@@ -129,7 +129,7 @@ def test_every_loss_is_least_at_the_exact_answer():
     }
     worse = {name: value + 0.3 for name, value in best.items()} | {"mask": 1 - best["mask"]}
     for name, term in motion_modes.GENERATOR_LOSSES.items():
-        if name == "smooth":
+        if name in ("smooth", "strain"):  # where all of a face moves alike, both are zero
             continue
         least = float(term(Context(outputs=best, real=real)))
         assert least == pytest.approx(0.0, abs=2e-3), name
@@ -138,6 +138,20 @@ def test_every_loss_is_least_at_the_exact_answer():
     assert float(smooth(Context(outputs={"flow": jnp.ones((1, 1, 4, 4, 2))}))) == 0.0
     slope = jnp.arange(4.0)[:, None, None] * jnp.ones((1, 1, 4, 4, 2))
     assert float(smooth(Context(outputs={"flow": slope}))) == pytest.approx(1.0)
+
+
+def test_strain_is_the_error_of_the_deformation_between_visible_neighbours():
+    strain = motion_modes.GENERATOR_LOSSES["strain"]
+    still, seen = jnp.zeros((1, 1, 6, 6, 2)), jnp.ones((1, 1, 6, 6, 1))
+    real = {"flow": still, "visible": seen}
+    assert float(strain(Context(outputs={"flow": still + 0.3}, real=real))) == 0.0
+    columns = still + jnp.arange(6.0)[:, None]
+    # Half of the pairs of neighbours, those along a row, differ by one.
+    assert float(strain(Context(outputs={"flow": columns}, real=real))) == pytest.approx(0.5, 0.01)
+    spot = still.at[0, 0, 2, 3].set(1.0)
+    assert float(strain(Context(outputs={"flow": spot}, real=real))) > 0.0
+    unseen = real | {"visible": seen.at[0, 0, 2, 3].set(0.0)}
+    assert float(strain(Context(outputs={"flow": spot}, real=unseen))) == 0.0
 
 
 def test_a_pixel_is_hidden_where_the_face_is_and_nothing_shows_it():
