@@ -28,6 +28,7 @@ SIZES = {
     "prepare": ["--dataset=synthetic_faces/tiny"],
     "main": [*NARROW, *SMALL, "--config.num_steps=1"],
     "evaluate": [],
+    "compare": [],
     "generate": [],
     "weights": [],
 }
@@ -65,5 +66,6 @@ def test_the_verbs_work_in_the_order_the_readme_gives(tiny_data, tmp_path, envir
         if verbs[-1] == "evaluate":
             assert "copy-input" in printed
     assert set(verbs) == set(SIZES)
+    assert (tmp_path / "report" / "index.html").stat().st_size > 0
     assert (tmp_path / "out" / "happiness.gif").stat().st_size > 0
     assert (tmp_path / "out" / "happiness.mp4").stat().st_size > 0
