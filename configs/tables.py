@@ -35,6 +35,22 @@ RUNS = {
 }
 """Run -> its config, in the order of the tables."""
 
+TITLES = {
+    "fevgan": "FEV-GAN",
+    "without_spatial_encoder": "without E_s",
+    "without_identity_encoder": "without E_id",
+    "motion_modes": "motion modes",
+    "cvgan": "C-VGAN",
+    "mocogan": "MoCoGAN",
+    "imaginator": "ImaGINator",
+    "vgan": "VGAN",
+    "texturegan": "MotionGAN",
+    "vdsm_dynamics": "VDSM",
+    "g3an": "G3AN",
+    "rvgan": "RV-GAN",
+}
+"""Run -> the system's name, for the runs that are compared."""
+
 STARTS_FROM = {"texturegan": "motiongan", "vdsm_dynamics": "vdsm"}
 """The second stage of a system -> its first."""
 

@@ -47,7 +47,7 @@ def make_tables(
       weights_dir: folder of the frozen nets.
 
     Returns:
-      The files of the comparison.
+      The files of the comparison; none where `only` names first stages alone.
 
     Raises:
       UserError: there is no such run, or at least one failed; the others are then finished.
@@ -75,8 +75,15 @@ def make_tables(
             f"{', '.join(failed)} failed: see {output / 'logs'}, then run the same command again, "
             "which keeps what is done."
         )
-    compared = [output / name for name in names if name not in tables.STARTS_FROM.values()]
-    return compare(compared, output / "report", weights_dir=weights_dir)
+    compared = {name: title for name, title in tables.TITLES.items() if name in names}
+    if not compared:
+        return []
+    return compare(
+        [output / name for name in compared],
+        output / "report",
+        names=list(compared.values()),
+        weights_dir=weights_dir,
+    )
 
 
 def _do(

@@ -52,6 +52,12 @@ def test_a_second_stage_fits_its_first(second):
             assert shapes[0] == shapes[1], (size, here)
 
 
+def test_every_run_but_first_stages_has_a_title():
+    assert list(tables.TITLES) == [
+        name for name in tables.RUNS if name not in tables.STARTS_FROM.values()
+    ]
+
+
 def test_an_unknown_run_names_those_there_are():
     with pytest.raises(UserError, match=r"no run 'small/gan'.*small, full.*fevgan, .*rvgan"):
         tables.get_config("small/gan")
@@ -84,7 +90,8 @@ class Commands:
     def evaluated(self, workdir, step):
         return "psnr 20" if (workdir / "eval").is_dir() else ""
 
-    def compare(self, workdirs, output, weights_dir):
+    def compare(self, workdirs, output, names, weights_dir):
+        self.names = names
         self.compared = [workdir.name for workdir in workdirs]
         return [output / "index.html"]
 
@@ -109,6 +116,7 @@ def test_runs_are_trained_evaluated_and_compared(tmp_path, monkeypatch, capsys):
     assert first["weights_dir"] == "w" and "config.initial_weights" not in first
     assert third["config.initial_weights"] == str(tmp_path / "weights" / "motiongan")
     assert commands.compared == ["fevgan", "texturegan"]
+    assert commands.names == ["FEV-GAN", "MotionGAN"]
     said = capsys.readouterr()
     assert [line.partition(":")[0] for line in said.out.split("\n")[:3]] == list(ONLY)
 

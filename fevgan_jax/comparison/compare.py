@@ -124,7 +124,7 @@ def _pictures(
         ("one_expression", f"{what.capitalize()} of several people", one_expression),
     ):
         made.append(figures.apexes(file, f"{caption}: photo and last frames", shown, clips))
-        made.append(figures.moving(file, f"{caption}, moving", shown, clips))
+        made.append(figures.moving(f"{file}_moving", f"{caption}, moving", shown, clips))
     made += [
         figures.transitions(
             "transition_" + re.sub(r"\W", "_", clip.expression),

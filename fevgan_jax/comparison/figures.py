@@ -65,14 +65,12 @@ class Figure:
     Attributes:
       file: its file's name.
       caption: what it shows.
-      data: the file's bytes, a PNG or a GIF.
-      inlined: the same as a WebP, which is smaller, so that a page with many can be mailed.
+      data: the file's bytes, a WebP: smaller than PNG or GIF, so that a page can be mailed.
     """
 
     file: str
     caption: str
     data: bytes
-    inlined: bytes
 
 
 def choose(row: Row, data_dir: str | None) -> tuple[list[Clip], list[Clip]]:
@@ -152,7 +150,7 @@ def moving(file: str, caption: str, systems: Sequence[Shown], clips: Sequence[Cl
     rows = [_labelled("real", [_timed(systems[0].real[clip.name]) for clip in clips])]
     rows += [_labelled(s.title, [_timed(s.made[clip.name]) for clip in clips]) for s in systems]
     video = _stacked(rows)
-    return Figure(f"{file}.gif", caption, media.gif(video, _FPS), media.webp(video, _FPS))
+    return Figure(f"{file}.webp", caption, media.webp(video, _FPS))
 
 
 def transitions(file: str, caption: str, systems: Sequence[Shown], clip: Clip) -> Figure:
@@ -170,8 +168,7 @@ def _open(row: Row, data_dir: str | None) -> pipeline.Source:
 
 
 def _still(file: str, caption: str, rows: Sequence[np.ndarray]) -> Figure:
-    picture = _stacked(rows)
-    return Figure(f"{file}.png", caption, media.png(picture), media.webp(picture[None]))
+    return Figure(f"{file}.webp", caption, media.webp(_stacked(rows)[None]))
 
 
 def _timed(video: np.ndarray) -> np.ndarray:

@@ -21,7 +21,7 @@ def render(text: str, figures: Sequence[Figure]) -> str:
         "</table>", "</table></div>"
     )
     for figure in figures:
-        data = base64.b64encode(figure.inlined).decode()
+        data = base64.b64encode(figure.data).decode()
         body = body.replace(f'src="{figure.file}"', f'src="data:image/webp;base64,{data}"')
     title = html.escape(text.partition("\n")[0].lstrip("# "))
     return _PAGE.format(title=title, body=body)
