@@ -26,6 +26,7 @@ from fevgan_jax.run.workdir import read_config
 from fevgan_jax.runtime import cli
 from fevgan_jax.runtime.errors import UserError
 from fevgan_jax.runtime.workers import Workers
+from fevgan_jax.training.family import build_family
 from fevgan_jax.training.sampling import clip_keys
 
 write_outputs = output.write
@@ -97,7 +98,8 @@ def _sample(
             f"{workdir} is a run of a model of whole crops, which knows only --face and --fps of "
             "the options for moving a photo: leave the others out, or --workdir."
         )
-    data = read_config(workdir).data
+    config = read_config(workdir)
+    data = config.data
     known = list(data.class_names)
     expressions = list(expressions) or known
     for name in expressions:
@@ -108,7 +110,9 @@ def _sample(
     from fevgan_jax.training import trained  # Orbax, which shipped weights need no time for
 
     # A process: while dlib reads its models, for two seconds, no thread beside it may run Python.
-    image = Workers(1).submit(faces.prepare_photo, photo, data.clip_shape[1], options.face)
+    by_landmarks = "landmarks" in build_family(config).sampled_features
+    prepare = faces.prepare_face if by_landmarks else faces.prepare_photo
+    prepared = Workers(1).submit(prepare, photo, data.clip_shape[1], options.face)
     model = trained.load(workdir, weights_dir)
     named = {
         name if number == 0 else f"{name}_{number + 1}": (name, number)
@@ -116,14 +120,15 @@ def _sample(
         for number in range(num_samples)
     }
     labels = np.array([known.index(name) for name, _ in named.values()], np.int32)
-    sample = model.sample_once(
-        {
-            "photo": jax.ShapeDtypeStruct((1, *data.clip_shape[1:]), np.uint8),
-            "label": jax.ShapeDtypeStruct(labels.shape, labels.dtype),
-        },
-        _keys(photo, seed, named.values()),
-    )
-    videos = sample({"photo": image.result()[None], "label": labels})
+    shapes = {
+        "photo": jax.ShapeDtypeStruct((1, *data.clip_shape[1:]), np.uint8),
+        "label": jax.ShapeDtypeStruct(labels.shape, labels.dtype),
+    }
+    if by_landmarks:
+        shapes["photo_landmarks"] = jax.ShapeDtypeStruct((1, 68, 2), np.float32)
+    sample = model.sample_once(shapes, _keys(photo, seed, named.values()))
+    face = prepared.result() if by_landmarks else {"photo": prepared.result()}
+    videos = sample({"label": labels} | {name: part[None] for name, part in face.items()})
     return dict(zip(named, np.asarray(videos), strict=True))
 
 

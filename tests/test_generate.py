@@ -8,12 +8,14 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from fevgan_jax import EXPRESSIONS
+from fevgan_jax import EXPRESSIONS, faces
+from fevgan_jax import generate as generate_module
 from fevgan_jax.animation.portrait import Options
 from fevgan_jax.generate import generate, write_outputs
 from fevgan_jax.run import media
 from fevgan_jax.run.files import write_atomic
 from fevgan_jax.runtime.errors import UserError
+from fevgan_jax.training import trained
 from tests import experiments
 
 
@@ -151,3 +153,21 @@ def test_an_output_that_is_a_file_is_refused_before_any_work(tmp_path):
     assert done.returncode == 2
     assert "is a file; name a folder for the output" in done.stderr
     assert (tmp_path / "out").read_text() == "mine"
+
+
+def test_a_system_that_draws_by_landmarks_is_given_those_of_the_photo(tmp_path, photo):
+    config = experiments.without_frozen_nets()
+    config.model = {"name": "fevgan_jax.models.texturegan", "identity_encoder": None}
+    config.model.generator, config.model.discriminator = {}, {}
+    experiments.narrow(config)
+    experiments.untrained_run(config, tmp_path / "run")
+    videos = generate(tmp_path / "run", photo, ("happiness",))
+    face = faces.prepare_face(photo)
+    model = trained.load(tmp_path / "run")
+    label = {"label": np.array([config.data.class_names.index("happiness")], np.int32)}
+    batch = label | {name: part[None] for name, part in face.items()}
+    keys = generate_module._keys(photo, 0, [("happiness", 0)])
+    wanted = np.asarray(model.sample(batch, keys))[0].astype(int)
+    assert np.abs(videos["happiness"] - wanted).max() <= 1
+    moved = batch | {"photo_landmarks": batch["photo_landmarks"] + 9}
+    assert np.abs(np.asarray(model.sample(moved, keys))[0] - wanted).max() > 8

@@ -115,9 +115,56 @@ def prepare_photo(
       UserError: The file cannot be read, is all dark or all white, or shows no such face.
     """
     image = read(path)
-    if image.shape[:2] == (image_size, image_size):
+    if _is_finished(image, image_size):
         return image
+    return _cropped(image, path, image_size, which)["photo"]
+
+
+def prepare_face(
+    path: str | os.PathLike, image_size: int = 64, which: str = "largest"
+) -> dict[str, np.ndarray]:
+    """Makes the crop of `prepare_photo` together with its landmarks; this always needs dlib.
+
+    Args:
+      path: The photo, or a finished crop, in which the face is then found.
+      image_size: Side of the crop.
+      which: The face, as in `find.choose`.
+
+    Returns:
+      `photo` uint8 `[image_size, image_size, 3]`, and `photo_landmarks` float32 `[68, 2]` in its
+      pixels.
+
+    Raises:
+      UserError: The file cannot be read, is all dark or all white, or shows no such face.
+    """
+    image = read(path)
+    if _is_finished(image, image_size):
+        landmarks = _one_face(image, path, which).astype(np.float32)
+        return {"photo": image, "photo_landmarks": landmarks}
+    return _cropped(image, path, image_size, which)
+
+
+def _is_finished(image: np.ndarray, image_size: int) -> bool:
+    return image.shape[:2] == (image_size, image_size)
+
+
+def _one_face(image: np.ndarray, path: str | os.PathLike, which: str) -> np.ndarray:
+    chosen = find.choose(find.faces(image), which, path)
+    if len(chosen) > 1:
+        raise UserError(
+            f"{path} shows {len(chosen)} faces, and a crop shows one: give --face=largest, or the "
+            "number of one of them."
+        )
+    return chosen[0].landmarks
+
+
+def _cropped(
+    image: np.ndarray, path: str | os.PathLike, size: int, which: str
+) -> dict[str, np.ndarray]:
     check_light(image, path)
-    (face,) = find.choose(find.faces(image), which, path)
-    landmarks = face.landmarks
-    return crop.face(image, landmarks, crop.align(landmarks, image_size), image_size)
+    landmarks = _one_face(image, path, which)
+    to_crop = crop.align(landmarks, size)
+    return {
+        "photo": crop.face(image, landmarks, to_crop, size),
+        "photo_landmarks": crop.move(landmarks, to_crop).astype(np.float32),
+    }

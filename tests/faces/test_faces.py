@@ -143,6 +143,8 @@ def test_one_of_two_faces(astronaut, reference, tmp_path):
     Image.fromarray(np.hstack([astronaut[:, ::-1], astronaut])).save(tmp_path / "pair.png")
     assert difference(faces.prepare_photo(tmp_path / "pair.png", which="2"), reference) < 5
     assert difference(faces.prepare_photo(tmp_path / "pair.png", which="1"), reference) > 8
+    with pytest.raises(UserError, match="shows 2 faces, and a crop shows one: give --face=largest"):
+        faces.prepare_photo(tmp_path / "pair.png", which="all")
 
 
 @pytest.mark.parametrize("kind", ["missing", "folder", "text", "empty", "cut off", "huge"])
