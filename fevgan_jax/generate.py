@@ -110,7 +110,7 @@ def _sample(
     from fevgan_jax.training import trained  # Orbax, which shipped weights need no time for
 
     # A process: while dlib reads its models, for two seconds, no thread beside it may run Python.
-    by_landmarks = "landmarks" in build_family(config).sampled_features
+    by_landmarks = "landmarks" in build_family(config).given
     prepare = faces.prepare_face if by_landmarks else faces.prepare_photo
     prepared = Workers(1).submit(prepare, photo, data.clip_shape[1], options.face)
     model = trained.load(workdir, weights_dir)

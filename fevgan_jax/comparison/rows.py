@@ -108,7 +108,8 @@ class Row:
     @property
     def about(self) -> str:
         """In words, what the system is given and makes."""
-        given = " and ".join(f"a {name}" for name in self.family.given) or "noise alone"
+        named = [name for name in self.family.given if name != "landmarks"]  # the photo's own
+        given = " and ".join(f"a {name}" for name in named) or "noise alone"
         chosen, first = self.config.data.frames, pathlib.Path(self.config.initial_weights).name
         frames = f"{len(chosen)} of each clip's frames" if chosen else self.frames
         return "; ".join([given, frames, *([f"starts from {first}"] if first else [])])

@@ -17,6 +17,7 @@ from fevgan_jax.models.layers import Conv
 
 FEATURES = ("landmarks", "label")
 JUDGED = "point"
+GIVEN = ("photo", "landmarks", "label")
 COORDINATES = 136
 """x and y of 68 landmarks."""
 SLOPE = 0.2

@@ -17,6 +17,7 @@ from fevgan_jax.models.motiongan import heat_maps, photo_landmarks
 
 FEATURES = ("video", "landmarks", "label")
 JUDGED = ("video", "landmarks")
+GIVEN = ("photo", "landmarks", "label")
 SLOPE = 0.2
 _HALVES = ((4, 4), (2, 2), (1, 1))
 

@@ -6,7 +6,8 @@ A family module exports Linen modules, and optionally:
     Discriminator.__call__(judged, condition, *, train) -> {head: logits [B, ...]}
     FEATURES            features of the data set that a training batch holds
     SAMPLED             features that a video is sampled from, where those are others: a clip's
-    GIVEN               what a video is made for: ("photo", "label"); () is noise alone
+    GIVEN               what a video is made for: ("photo", "label"); "landmarks" adds those of the
+                        photo, () is noise alone
     augment(batch, keys, **settings)            a training batch with random changes, per row
     condition(batch)    the condition of both modules
     real(batch)         the real data that the outputs are compared with, by the same names
@@ -73,7 +74,7 @@ class Family:
 
     @property
     def given(self) -> tuple[str, ...]:
-        """What a video is made for, of "photo" and "label"; it is noise alone where empty."""
+        """What a video is made for, of "photo", "landmarks" and "label"; noise alone if empty."""
         return getattr(self.module, "GIVEN", ("photo", "label"))
 
     @property
