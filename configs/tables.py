@@ -54,6 +54,9 @@ TITLES = {
 STARTS_FROM = {"texturegan": "motiongan", "vdsm_dynamics": "vdsm"}
 """The second stage of a system -> its first."""
 
+DATASETS = {"motion_modes": "synthetic_faces/pairs"}
+"""Run -> what it learns from, where that is not the clips of `synthetic_faces/standard`."""
+
 _HALF_RATE = tuple(round(31 * i / 15) for i in range(16))
 """The frames of a clip that systems of 16 frames learn: all of the expression at half the rate
 (choice: a window of 16, as they were published with, would end in the middle of it)."""
@@ -139,8 +142,7 @@ def get_config(run: str = "small/fevgan") -> ml_collections.ConfigDict:
             config.model[player][width] = value
         config.identity_loss.frames = config.identity_loss.frames[-1:]  # choice: the apex alone
         config.log_every, config.checkpoint_every = 20, 100
-    if name != "motion_modes":  # it learns from pairs of pictures
-        config.data.dataset = "synthetic_faces/standard"
+    config.data.dataset = DATASETS.get(name, "synthetic_faces/standard")
     if config.data.window:
         config.data.window, config.data.frames = 0, _HALF_RATE
     for section in (config.model, config.identity_loss):
@@ -149,11 +151,12 @@ def get_config(run: str = "small/fevgan") -> ml_collections.ConfigDict:
                 section[field] = base.vgg16()  # choice: VGG-Face does not come with pip
     config.num_steps = CLIPS[size] // config.batch_size // config.rule.critic_steps
     config.ema_decay = 0.99  # choice: the same for all
-    if name == "motion_modes":
-        config.generator_optimizer.learning_rate.decay_steps = config.num_steps
-    elif size == "small":
-        for optimizer in (config.generator_optimizer, config.discriminator_optimizer):
-            optimizer.learning_rate = min(_FASTER * optimizer.learning_rate, _FASTEST)
+    for optimizer in (config.generator_optimizer, config.discriminator_optimizer):
+        rate = optimizer.learning_rate
+        if isinstance(rate, ml_collections.ConfigDict):  # a schedule, which ends with the training
+            rate.decay_steps = config.num_steps
+        elif size == "small":
+            optimizer.learning_rate = min(_FASTER * rate, _FASTEST)
 
     config.eval = base.get_config().eval
     config.eval.dataset = "synthetic_faces/standard"
@@ -162,9 +165,6 @@ def get_config(run: str = "small/fevgan") -> ml_collections.ConfigDict:
     config.eval.classifier_steps = 400
     if size == "small":
         config.eval.max_clips = 72  # choice: two cores take about a second a clip
-    else:
-        config.eval.metrics += (
-            "lpips",
-            "fvd",
-        )  # choice: their nets take several seconds a clip on CPUs
+    else:  # choice: not in `small`, because their nets take several seconds a clip on a CPU
+        config.eval.metrics += ("lpips", "fvd")
     return config

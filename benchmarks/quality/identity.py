@@ -25,13 +25,16 @@ SCALE = 4
 """Enlarges crops of 64 pixels to dlib's chips of 150."""
 
 
-def descriptors(net, frames: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-    """Descriptors `[N, 128]` of frames `[N, H, W, 3]`, aligned by landmarks `[N, 68, 2]`."""
-    side = SCALE * frames.shape[2]
+def descriptors(net, frames: np.ndarray, landmarks: np.ndarray, scale: int = SCALE) -> np.ndarray:
+    """Descriptors `[N, 128]` of frames `[N, H, W, 3]`, aligned by landmarks `[N, 68, 2]`.
+
+    The frames are enlarged by `scale` first.
+    """
+    height, width = (scale * side for side in frames.shape[1:3])
     found = []
-    for frame, points in zip(media.enlarge(frames, SCALE), SCALE * landmarks, strict=True):
+    for frame, points in zip(media.enlarge(frames, scale), scale * landmarks, strict=True):
         shape = dlib.full_object_detection(
-            dlib.rectangle(0, 0, side, side),
+            dlib.rectangle(0, 0, width, height),
             [dlib.point(*map(round, map(float, p))) for p in points],
         )
         found.append(np.array(net.compute_face_descriptor(np.ascontiguousarray(frame), shape)))

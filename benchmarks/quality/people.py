@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import dlib
 import face_recognition_models as models
+import identity as apexes
 import numpy as np
 import units
 from absl import flags, logging
@@ -90,12 +91,14 @@ def make(
     for path in paths:
         picture = photos.read(path)
         face = find.choose(find.faces(picture), "largest", path)[0]
-        apexes = {
+        last = {
             name: video[-1] for name, video in portrait.animate(animator, path, wanted, options)
         }
-        pictures = {"photo": picture} | apexes
+        pictures = {"photo": picture} | last
         scores.append({name: read(each) for name, each in pictures.items()})
-        found.append({n: _descriptor(net, each, face.landmarks) for n, each in pictures.items()})
+        landmarks = np.stack([face.landmarks] * len(pictures))
+        known = apexes.descriptors(net, np.stack(list(pictures.values())), landmarks, scale=1)
+        found.append(dict(zip(pictures, known, strict=True)))
         rows.append(np.concatenate([each[::2, ::2] for each in pictures.values()], axis=1))
         logging.info("%s is done.", path.name)
     return Made(scores, found, np.concatenate(rows))
@@ -103,13 +106,6 @@ def make(
 
 def _smile(scores: units.Scores) -> float:
     return (scores["mouthSmileLeft"] + scores["mouthSmileRight"]) / 2
-
-
-def _descriptor(net, picture: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-    height, width = picture.shape[:2]
-    points = [dlib.point(*map(round, map(float, point))) for point in landmarks]
-    shape = dlib.full_object_detection(dlib.rectangle(0, 0, width, height), points)
-    return np.array(net.compute_face_descriptor(np.ascontiguousarray(picture), shape))
 
 
 def _photos(pattern: str) -> list[pathlib.Path]:

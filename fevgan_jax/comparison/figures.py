@@ -25,8 +25,8 @@ FAILURES = 2
 """How many of a system's worst clips each metric picks."""
 _LABEL_WIDTH = 150
 _SECONDS = 1.6
-_GIF_FRAMES = 16
-_FPS = _GIF_FRAMES / _SECONDS
+_MOVING_FRAMES = 16
+_FPS = _MOVING_FRAMES / _SECONDS
 _LETTERS = 22
 _TIMINGS = 5
 
@@ -173,7 +173,7 @@ def _still(file: str, caption: str, rows: Sequence[np.ndarray]) -> Figure:
 
 def _timed(video: np.ndarray) -> np.ndarray:
     """As many frames for every system, `[16, H, W, 3]`."""
-    return video[np.linspace(0, len(video) - 1, _GIF_FRAMES).round().astype(int)]
+    return video[np.linspace(0, len(video) - 1, _MOVING_FRAMES).round().astype(int)]
 
 
 def _strip(label: str, video: np.ndarray) -> np.ndarray:

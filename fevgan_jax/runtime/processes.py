@@ -126,7 +126,8 @@ def is_from_a_lost_peer(error: Exception) -> bool:
 def peak_memory_gib() -> float:
     """The most memory in use so far, in GiB: the first device's, or the process's on a CPU."""
     on_device = (jax.local_devices()[0].memory_stats() or {}).get("peak_bytes_in_use")
-    used = on_device or 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux KiB
+    used = on_device or unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return used / 2**30
 
 

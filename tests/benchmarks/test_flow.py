@@ -15,8 +15,6 @@ PEOPLE = (40_000_000, 40_000_001)
 
 @pytest.fixture
 def flow(monkeypatch):
-    pytest.importorskip("dlib")
-    pytest.importorskip("face_recognition_models")
     folder = pathlib.Path(__file__).parents[2] / "benchmarks" / "quality"
     monkeypatch.syspath_prepend(str(folder))
     import flow

@@ -1,7 +1,6 @@
 """`compare` on untrained runs, from their evaluations to its page."""
 
 import csv
-import io
 import json
 import re
 import shlex
@@ -9,14 +8,11 @@ import shutil
 
 import jax
 import ml_collections
-import numpy as np
 import pytest
-from PIL import Image
 
-from fevgan_jax.comparison import costs, differences, document, figures, page, rows
+from fevgan_jax.comparison import costs, rows
 from fevgan_jax.comparison.compare import compare
 from fevgan_jax.evaluation.evaluate import evaluate
-from fevgan_jax.metrics import statistics
 from fevgan_jax.run.summaries import Summaries
 from fevgan_jax.run.workdir import keep_config
 from fevgan_jax.runtime.errors import UserError
@@ -152,13 +148,6 @@ def test_numbers_of_other_people_are_marked_where_they_compare_with_a_photo_or_c
     assert "†: a number that compares with the real clip or the photo" in text
 
 
-def test_a_number_on_its_own_is_not_marked(tmp_path):
-    row = row_of(tmp_path, "noise", [1.0, 2.0], "vgan", metrics=("psnr", "acd", "acd_i"))
-    table = document.quality([row], row, {})
-    _, _, psnr, acd, acd_i = table.splitlines()[2].strip("| ").split(" | ")
-    assert "†" in psnr and "†" in acd_i and "†" not in acd
-
-
 def test_a_system_is_described_by_what_it_is_given_and_makes(made):
     text = (made / "report.md").read_text()
     about = {line[0]: line[1] for line in lines_of(text, "Systems")}
@@ -182,12 +171,6 @@ def test_costs_are_counted_and_read_from_the_run(made, runs):
     assert cells["full"][5:7] == ["250", "3.00"]
     assert cells["other"][5:7] == ["-", "-"]
     assert float(cells["noise"][7]) > 0
-
-
-def test_clips_seen_count_every_critic_step(tmp_path):
-    row = row_of(tmp_path, "a", [1.0])
-    row.config.batch_size, row.config.rule.critic_steps = 8, 3
-    assert (costs.of_run(row).steps, costs.of_run(row).clips_seen) == (1, 24)
 
 
 def test_the_page_needs_no_other_file_and_shows_every_picture(made):
@@ -253,142 +236,9 @@ def test_bad_input_is_one_sentence(runs, tmp_path, names, options, sentence):
     assert not (tmp_path / "page").exists()
 
 
-def row_of(tmp_path, title, values, family="fevgan", frames="all", metrics=("psnr",)):
-    """A row whose evaluation has these values of each metric, a clip a person."""
-    config = experiments.without_frozen_nets()
-    config.eval.metrics, config.eval.classifier_steps = metrics, 0
-    config.model = {"name": f"fevgan_jax.models.{family}", "identity_encoder": None}
-    config.model.generator, config.model.discriminator = {}, {}
-    folder = tmp_path / title / "eval"
-    folder.mkdir(parents=True)
-    text = ",".join(["row", "subject", "clip", "expression", *metrics]) + "\n"
-    for i, value in enumerate(values):
-        text += ",".join(["model", str(i), f"c{i}", "fear", *[str(value)] * len(metrics)]) + "\n"
-    (folder / "x.csv").write_text(text.replace("nan", ""))
-    estimate = {"mean": float(np.mean(values)), "low": None, "high": None}
-    overall = {"overall": dict.fromkeys(metrics, estimate)}
-    summary = {
-        "dataset": "d", "split": "test", "step": 1, "protocol_hash": "h", "metrics": list(metrics),
-        "protocol": {"frames": frames}, "rows": dict.fromkeys(rows.ROWS, overall),
-    }  # fmt: skip
-    (folder / "x.json").write_text(json.dumps(summary))
-    (result,) = rows.results.find(tmp_path / title)
-    return rows.Row(title, tmp_path / title, config, result, 1)
-
-
-def test_a_difference_is_marked_by_its_interval_and_its_direction(tmp_path):
-    random = np.random.default_rng(0)
-    people = random.normal(25, 5, 40)
-    reference = row_of(tmp_path, "reference", people)
-    better = row_of(tmp_path, "better", people + 1 + random.normal(0, 0.5, 40))
-    worse = row_of(tmp_path, "worse", people - 1 + random.normal(0, 0.5, 40))
-    equal = row_of(tmp_path, "equal", people + random.normal(0, 0.5, 40) - 0.02)
-    marks = [differences.of_row(row, reference)["psnr"].mark for row in (better, worse, equal)]
-    assert marks == ["▲", "▼", ""]
-    assert differences.of_row(reference, reference) == {}
-
-
-def test_systems_that_make_other_clips_are_not_paired(tmp_path):
-    people = np.linspace(20, 30, 10)
-    reference = row_of(tmp_path, "reference", people)
-    assert differences.of_row(row_of(tmp_path, "half", people + 1, frames="16"), reference) == {}
-    assert differences.of_row(row_of(tmp_path, "noise", people + 1, "vgan"), reference) == {}
-
-
-def test_a_mark_needs_an_interval():
-    alone = statistics.Estimate(1.0, float("nan"), float("nan"), 1, 1)
-    assert differences.Difference(alone, True).mark == ""
-
-
-def test_failures_are_the_clips_farthest_from_the_best_value_of_each_metric(tmp_path):
-    values = [3.0, 1.0, float("nan"), 2.0]
-    row = row_of(tmp_path, "a", values, metrics=("psnr_face", "ssim", "acd_i"))
-    worst = figures.failures(row)
-    assert [(metric, value, clip.name) for metric, value, clip in worst] == [
-        ("psnr_face", 1.0, "c1"),
-        ("psnr_face", 2.0, "c3"),
-        ("acd_i", 3.0, "c0"),
-        ("acd_i", 2.0, "c3"),
-    ]
-
-
-def test_failures_are_picked_by_another_metric_where_one_was_not_measured(tmp_path):
-    row = row_of(tmp_path, "a", [0.5, 0.2, 0.9], metrics=("psnr", "ssim"))
-    picked = [(metric, clip.name) for metric, _, clip in figures.failures(row)]
-    assert picked == [("ssim", "c1"), ("ssim", "c0")]
-
-
-def test_a_clip_without_a_value_is_no_failure(tmp_path):
-    row = row_of(tmp_path, "a", [float("nan"), 4.0, float("nan")], metrics=("ssim",))
-    assert [clip.name for *_, clip in figures.failures(row)] == ["c1"]
-
-
-def test_metrics_added_to_the_config_after_the_evaluation_are_left_out(tmp_path):
-    reference, row = (row_of(tmp_path, title, [1.0, 2.0, 3.0]) for title in "ab")
-    row.config.eval.metrics = ("psnr", "ssim")
-    assert list(differences.of_row(row, reference)) == ["psnr"]
-
-
 def test_the_reference_is_named_by_its_title_or_its_workdir(runs, tmp_path):
     for number, reference in enumerate(("B", str(runs / "other"))):
         workdirs = [runs / "full", runs / "other"]
         output = tmp_path / str(number)
         compare(workdirs, output, names=["A", "B"], reference=reference)
         assert "worse than *B*" in (output / "report.md").read_text()
-
-
-def test_a_title_may_hold_any_sign(tmp_path):
-    row = row_of(tmp_path, "a|b", [1.0, 2.0])
-    table = document.quality([row], row, {})
-    html = page.render(f"# 1 < 2\n\n{table}\n", [])
-    assert "<title>1 &lt; 2</title>" in html and ">a|b</td>" in html
-
-
-def test_a_zero_has_no_sign(tmp_path):
-    row = row_of(tmp_path, "a", [-1e-5])
-    assert "| 0.000 |" in document.quality([row], row, {})
-
-
-def test_a_long_title_stands_beside_its_pictures_in_several_lines():
-    black = np.zeros((64, 64, 3), np.uint8)
-    clip = figures.Clip("s", "c", "fear")
-
-    def tag(title):
-        system = figures.Shown(title, {"c": black[None]}, {"c": black[None]}, 1.0)
-        figure = figures.apexes("f", "F", [system], [clip])
-        return np.asarray(Image.open(io.BytesIO(figure.data)))[-64:].max((1, 2)) > 128
-
-    assert tag("a" * 60).sum() > 2 * tag("a").sum()
-    assert np.array_equal(tag("a" * 22), tag("a"))
-
-
-def test_pictures_of_another_page_are_left_alone():
-    figure = figures.Figure("a.png", "A", b"1")
-    html = page.render("# T\n\n![A](a.png) ![B](b.png)\n", [figure])
-    assert 'src="data:image/webp;base64,MQ=="' in html and 'src="b.png"' in html
-    assert "<title>T</title>" in html
-
-
-def moving_square(frames):
-    """A video that changes in every frame, which WebP would merge otherwise."""
-    video = np.zeros((frames, 64, 64, 3), np.uint8)
-    for frame, picture in enumerate(video):
-        picture[:32, 2 * frame * 16 // frames :][:, :16] = 255
-    return video
-
-
-def test_every_system_is_shown_with_as_many_frames(tmp_path):
-    videos = {frames: moving_square(frames) for frames in (16, 32)}
-    systems = [
-        figures.Shown(str(frames), {"c": videos[32]}, {"c": video}, 1.0)
-        for frames, video in videos.items()
-    ]
-    clips = [figures.Clip("s", "c", "fear")]
-    still, moving = (
-        make(file, "F", systems, clips)
-        for file, make in (("f", figures.apexes), ("f_moving", figures.moving))
-    )
-    assert (still.file, moving.file) == ("f.webp", "f_moving.webp")
-    assert still.data[8:12] == moving.data[8:12] == b"WEBP"
-    shown = [Image.open(io.BytesIO(each.data)) for each in (still, moving)]
-    assert [getattr(each, "n_frames", 1) for each in shown] == [1, 16]

@@ -33,6 +33,16 @@ def parse(path, *arguments):
     return values["config"].value
 
 
+def test_what_follows_a_colon_is_the_files_own_argument():
+    for name in ("tables", "configs/tables.py"):
+        assert parse(f"{name}:small/vgan").model.name == "fevgan_jax.models.vgan"
+    assert parse("tables:small/vgan", "--config.batch_size=3").batch_size == 3
+    with pytest.raises(UserError, match="no run 'small/gan'"):
+        parse("tables:small/gan")
+    with pytest.raises(UserError, match="no config 'table'"):
+        parse("table:small/vgan")
+
+
 @pytest.mark.parametrize(
     ("argument", "sentence"),
     [

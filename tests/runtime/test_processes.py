@@ -3,6 +3,7 @@
 import json
 import pathlib
 import platform
+import re
 import resource
 import types
 
@@ -116,6 +117,13 @@ def test_the_share_is_set_before_jax_starts(monkeypatch):
     )
     processes.start()
     assert seen == [{"XLA_PYTHON_CLIENT_MEM_FRACTION": "0.375"}]
+
+
+@pytest.mark.skipif(platform.system() != "Linux", reason="/proc is Linux's")
+def test_peak_memory_is_what_the_system_says_in_gib():
+    status = pathlib.Path("/proc/self/status").read_text(encoding="ascii")
+    kib = int(re.search(r"VmHWM:\s+(\d+)", status)[1])
+    assert processes.peak_memory_gib() == pytest.approx(kib / 2**20, rel=0.02)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="no other C library keeps as much")
