@@ -67,6 +67,14 @@ def _off_the_edge(pair):
     )
 
 
+def test_a_quarter_of_the_photos_smiles_and_many_of_these_show_teeth():
+    corner, lip = (MODEL.unit_names.index(n) for n in ("mouthSmileLeft", "mouthUpperUpLeft"))
+    drawn = [pairs.draw(np.random.default_rng(i), MODEL.unit_names).shown for i in range(600)]
+    smiles = [shown for shown in drawn if shown[corner] > 0.4]
+    assert 0.2 < len(smiles) / 600 < 0.35
+    assert sum(shown[lip] > 0.3 for shown in smiles) > 0.4 * len(smiles)
+
+
 def test_no_motion_is_no_flow_and_hides_nothing():
     smile = _units(mouthSmileLeft=0.8, mouthSmileRight=0.8, jawOpen=0.3)
     pair = _pair(smile, smile)
@@ -108,12 +116,12 @@ def test_flow_is_the_projected_vertices_motion(units, pose):
     assert wrong.max() < 2
 
 
-@pytest.mark.parametrize(("relit", "bound"), [(False, 2.0), (True, 4.0)])
+@pytest.mark.parametrize(("relit", "bound"), [(False, 2.5), (True, 4.0)])
 def test_the_photo_warped_by_the_flow_is_the_picture_where_visible(relit, bound):
     """Mean difference in levels of 255: interpolation, creases and folds; a lamp's shading."""
     even = {"lamp": np.zeros(3, np.float32), "fill": np.full(3, 0.9, np.float32), "gloss": 0.0}
     warped, still = [], []
-    for seed in range(12):
+    for seed in range(24):
         random = np.random.default_rng(seed)
         change = pairs.draw(random, MODEL.unit_names)
         who = clip.person(20_000 + seed % 4)
@@ -203,7 +211,7 @@ def test_size_changes_no_answer():
 def test_photos_show_what_the_shares_say():
     names = MODEL.unit_names
     changes = [pairs.draw(np.random.default_rng(seed), names) for seed in range(600)]
-    assert 0.2 < np.mean([not change.shown.any() for change in changes]) < 0.3
+    assert 0.15 < np.mean([not change.shown.any() for change in changes]) < 0.25
     stances = np.std([change.stance for change in changes], axis=0)
     np.testing.assert_allclose(stances, [4, 8, 3, 0.15], rtol=0.15)
     assert 0.55 < np.mean([change.path == 1 for change in changes]) < 0.65

@@ -21,9 +21,20 @@ from fevgan_jax.tfds_builders.synthetic_faces import (
 
 POSE_SCALE = np.array([0.2, 0.2, 0.2, 2.0], np.float32)
 """Nod, turn and tilt in degrees and nearness in decimetres are stored times this: near 1."""
-_KINDS = ("neutral", "preset", "random")
-_PHOTO_SHARES = (0.25, 0.50, 0.25)
-_PICTURE_SHARES = (0.25, 0.45, 0.30)
+_KINDS = ("neutral", "preset", "random", "smile")
+_PHOTO_SHARES = (0.20, 0.35, 0.20, 0.25)
+"""Of photos that people have of themselves about half smile, with closed lips or broadly."""
+_PICTURE_SHARES = (0.25, 0.45, 0.30, 0.0)
+_SMILE = {
+    "mouthSmile": (0.2, 1.2), "cheekSquint": (0.0, 1.0), "eyeSquint": (0.0, 0.6),
+    "mouthDimple": (0.0, 0.4),
+}  # fmt: skip
+_BROAD_SMILE = {"mouthUpperUp": (0.3, 1.4), "mouthLowerDown": (0.3, 1.3), "jawOpen": (0.0, 0.35)}
+"""Face unit -> how far it goes in a smile, from and to; more of them in one that shows teeth."""
+_BROAD = 0.6
+"""Share of the smiles that show teeth."""
+_TEETH = (0.9, 1.8)
+"""Factor of the colour of teeth: a photographer's light comes from the front and reaches them."""
 _STANCE = np.array([4.0, 8.0, 3.0, 0.15])
 """Standard deviation of the photo's nod, turn and tilt in degrees, and nearness in decimetres."""
 _TURN = np.array([2.0, 3.0, 2.0, 0.1])
@@ -83,7 +94,8 @@ def render_pair(subject_id: int, number: int, image_size: int = 64) -> dict[str,
     random = np.random.default_rng([13, subject_id, number])
     change = draw(random, head.load().unit_names)
     who = clip.person(subject_id)
-    lit = dataclasses.replace(who, paint=dataclasses.replace(who.paint, **subject.light(random)))
+    changed = subject.light(random) | {"teeth": who.paint.teeth * random.uniform(*_TEETH)}
+    lit = dataclasses.replace(who, paint=dataclasses.replace(who.paint, **changed))
     answer = of_change(lit, change, image_size, random)
     name = clip.subject_name(subject_id)
     return answer | {"subject": name, "clip": f"{name}_pair{number:03d}"}
@@ -142,12 +154,14 @@ def of_change(
 
 
 def _expression(random, unit_names, shares):
-    """Draws face units [52] and the head's motion [4] of one of the three kinds."""
+    """Draws face units [52] and the head's motion [4] of one of the kinds."""
     kind = random.choice(_KINDS, p=shares)
     if kind == "neutral":
         return np.zeros(len(unit_names), np.float32), np.zeros(4)
     if kind == "random":
         return _some_units(random, unit_names), random.normal(0, _TURN)
+    if kind == "smile":
+        return _smile(random, unit_names), random.normal(0, _TURN)
     name = fevgan_jax.EXPRESSIONS[random.integers(len(fevgan_jax.EXPRESSIONS))]
     own = random.normal(1, 0.2, len(unit_names)).clip(0, 2)
     units = expressions.preset(unit_names, name) * random.uniform(0.5, 1.25) * own
@@ -166,4 +180,16 @@ def _some_units(random, unit_names):
             units[unit_names.index(side)] = amount
     if random.random() < 0.35:
         units[unit_names.index("jawOpen")] = random.uniform(0.1, 0.8)
+    return units
+
+
+def _smile(random, unit_names):
+    """Draws a smile: all of its units go further together, each with a strength of its own."""
+    units = np.zeros(len(unit_names), np.float32)
+    spans = _SMILE | (_BROAD_SMILE if random.random() < _BROAD else {})
+    strength = random.uniform(0, 1)
+    for name, (low, high) in spans.items():
+        share = np.clip(strength + random.normal(0, 0.25), 0, 1)
+        for side in expressions.sides(unit_names, name):
+            units[unit_names.index(side)] = (low + share * (high - low)) * random.normal(1, 0.1)
     return units

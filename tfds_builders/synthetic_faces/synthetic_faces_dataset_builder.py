@@ -71,6 +71,10 @@ class PairsConfig(_People):
       each: how many pairs of each person.
     """
 
+    version: tfds.core.Version = tfds.core.Version("2.1.0")
+    supported_versions: list[tfds.core.Version] = dataclasses.field(
+        default_factory=lambda: [tfds.core.Version("2.0.0")]
+    )
     each: int = 8
 
     def features(self) -> tfds.features.FeaturesDict:
@@ -93,6 +97,7 @@ class Builder(local.LocalBuilder):
         "1.0.0": "First release.",
         "2.0.0": "Other faces, expressions and light: teeth, folds, glasses, make-up. Sets of "
         "pairs of pictures with exact answers, and of clips at 128 and 256 pixels.",
+        "2.1.0": "Pairs: a quarter of the photos smile, most of them broadly, with brighter teeth.",
     }
     BUILDER_CONFIGS = (
         SyntheticFacesConfig(name="standard", description="600 people, to train on."),
