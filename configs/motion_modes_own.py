@@ -5,7 +5,8 @@
     python -m fevgan_jax.generate --workdir=runs/own --photo=me.jpg --output=out
 
 It starts from the released motion modes. A set whose labels are not the six expressions names in
-`--config.model.generator.start` which expression each label starts from. No figure has been
+`--config.model.generator.start` which expression each label starts from. A config of one's own may
+add `adversarial` to both losses for sharper mouths: frames and clips are judged. No figure has been
 measured on real clips.
 """
 
@@ -21,6 +22,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.data.shapes = ml_collections.ConfigDict()
     config.eval.dataset = ""
     config.model.name = "fevgan_jax.models.motion_modes_own"
+    config.model.discriminator.video_features = (16, 32, 64, 128)  # choice: a quarter of FEV-GAN's
     config.initial_weights = "motion_modes"
     config.initial_parts = {
         part: part for part in ("generator/fields", "generator/curves")

@@ -6,16 +6,14 @@ fields and curves are those of `motion_modes`, which this family goes on trainin
 
 from collections.abc import Mapping
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from fevgan_jax.faces import units
-from fevgan_jax.models import compositing, motion_modes, pair_losses
-from fevgan_jax.models.motion_modes import Discriminator
+from fevgan_jax.models import compositing, fevgan, motion_modes, pair_losses
 from fevgan_jax.runtime.errors import UserError
-
-__all__ = ["Discriminator", "Generator"]
 
 
 class Generator(motion_modes.Generator):
@@ -70,6 +68,37 @@ class Generator(motion_modes.Generator):
         fields, code, _ = self.fields(condition["image"], target)
         outputs = compositing.compose(condition["image"], fields, self.curves(code, path))
         return outputs | {"drift": target - jnp.asarray(units.table(self.start))[label]}
+
+
+class Discriminator(nn.Module):
+    """Judges frames one by one, and the clip with its label; for configs with an adversarial loss.
+
+    Attributes:
+      num_classes: number of labels.
+      features: widths of the part that judges frames, which is that of `motion_modes`.
+      video_features: widths of the part that judges clips, which is that of `fevgan`.
+    """
+
+    num_classes: int = 6
+    features: tuple[int, ...] = (32, 64, 128)
+    video_features: tuple[int, ...] = (16, 32, 64, 128)
+
+    @nn.compact
+    def __call__(
+        self, video: jax.Array, condition: Mapping[str, jax.Array], *, train: bool
+    ) -> dict[str, jax.Array]:
+        """Judges a video `[B, T, S, S, 3]` in [-1, 1] with its `label` `[B]`.
+
+        Returns:
+          `real_fake_image` `[B, T, S/8, S/8]`, logits of patches, and `real_fake_video` `[B]`.
+        """
+        frames = motion_modes.Discriminator(self.features, name="image")
+        clip = fevgan.Discriminator(self.num_classes, self.video_features, name="video")
+        judges = {"image": frames, "video": clip}
+        return {
+            f"real_fake_{name}": judge(video, condition, train=train)["real_fake"]
+            for name, judge in judges.items()
+        }
 
 
 def drift(context) -> jax.Array:

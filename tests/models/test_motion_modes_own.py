@@ -13,6 +13,7 @@ from fevgan_jax.faces import units
 from fevgan_jax.models import motion_modes, motion_modes_own
 from fevgan_jax.runtime.errors import UserError
 from fevgan_jax.training import released
+from fevgan_jax.training.step import make_train_step
 from tests import experiments
 
 
@@ -70,6 +71,18 @@ def test_it_goes_on_from_the_released_motion_modes():
             np.testing.assert_array_equal, started.generator.params[part], shipped["params"][part]
         )
     np.testing.assert_array_equal(started.generator.params["presets"], units.table())
+
+
+def test_an_adversarial_loss_judges_frames_and_clips():
+    config = experiments.narrow(own_config.get_config())
+    config.initial_weights, config.initial_parts = "", {}
+    config.generator_loss.adversarial = config.discriminator_loss.adversarial = 1.0
+    family, state = experiments.start(config)
+    new = jax.jit(make_train_step(config, family))(state, {}, experiments.batch_for(config, family))
+    for part in ("image", "video"):
+        before, after = (each.discriminator.params[part] for each in (state, new))
+        assert all(jax.tree.leaves(jax.tree.map(lambda a, b: (a != b).any(), before, after)))
+    assert np.isfinite(new.metrics.compute()["generator_adversarial"])
 
 
 def test_a_photo_is_asked_for_by_what_was_learnt(tmp_path):

@@ -13,6 +13,8 @@ import fevgan_jax
 from fevgan_jax.tfds_builders import features, local, subjects
 from fevgan_jax.tfds_builders.synthetic_faces import clip, pairs, parallel
 
+_OF_PAIRS = tfds.core.Version("2.1.0")
+
 
 @dataclasses.dataclass
 class _People(tfds.core.BuilderConfig):
@@ -71,7 +73,7 @@ class PairsConfig(_People):
       each: how many pairs of each person.
     """
 
-    version: tfds.core.Version = tfds.core.Version("2.1.0")
+    version: tfds.core.Version = _OF_PAIRS
     supported_versions: list[tfds.core.Version] = dataclasses.field(
         default_factory=lambda: [tfds.core.Version("2.0.0")]
     )
