@@ -136,7 +136,8 @@ def get_config(run: str = "small/fevgan") -> ml_collections.ConfigDict:
         )
     config = importlib.import_module(f"fevgan_jax.configs.{RUNS[name]}").get_config()
     if size == "small":
-        config.batch_size = 16
+        # choice: 16 clips a step, shared by the critic's steps: as many steps for all
+        config.batch_size = 16 // config.rule.critic_steps
         for field, value in NARROW[name].items():
             player, _, width = field.partition(".")
             config.model[player][width] = value
