@@ -13,8 +13,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import ml_collections
 import tqdm
 from absl import flags
 
@@ -22,6 +23,7 @@ from fevgan_jax.comparison.compare import compare
 from fevgan_jax.configs import tables
 from fevgan_jax.evaluation import results
 from fevgan_jax.prepare import prepare
+from fevgan_jax.run.workdir import read_config
 from fevgan_jax.runtime import cli
 from fevgan_jax.runtime.errors import Preempted, UserError
 
@@ -50,11 +52,13 @@ def make_tables(
       The files of the comparison; none where `only` names first stages alone.
 
     Raises:
-      UserError: there is no such run, or at least one failed; the others are then finished.
+      UserError: there is no such run, a first stage has another number of steps, or at least one
+        run failed; the others are then finished.
       Preempted: SIGTERM came, and the run in training has saved its state.
     """
     names = list(only) or list(tables.RUNS)
     configs = {name: tables.get_config(f"{size}/{name}") for name in names}
+    _check_first_stages(configs, output)
     sets = [name for c in configs.values() for name in (c.data.dataset, c.eval.dataset)]
     for dataset in dict.fromkeys(sets):
         prepare(dataset, data_dir)
@@ -84,6 +88,22 @@ def make_tables(
         names=list(compared.values()),
         weights_dir=weights_dir,
     )
+
+
+def _check_first_stages(
+    configs: Mapping[str, ml_collections.ConfigDict], output: pathlib.Path
+) -> None:
+    """Raises UserError if one is exported with another length: its second stage began there."""
+    for second, first in tables.STARTS_FROM.items():
+        exported = output / "weights" / first
+        if first not in configs or not (exported / "config.json").is_file():
+            continue
+        seen, wanted = read_config(exported).num_steps, configs[first].num_steps
+        if seen != wanted:
+            raise UserError(
+                f"{exported} has {seen} steps of {first}, not {wanted}, and {second} starts from "
+                f"it: remove it, {output / first} and {output / second} to train both again."
+            )
 
 
 def _do(

@@ -6,6 +6,7 @@ import pytest
 
 from fevgan_jax import tables as verb
 from fevgan_jax.configs import tables
+from fevgan_jax.run.workdir import to_json
 from fevgan_jax.runtime.errors import Preempted, UserError
 from fevgan_jax.training.check import check_config
 from fevgan_jax.training.family import build_family
@@ -83,7 +84,8 @@ class Commands:
         if module == "export":
             output = pathlib.Path(given["output"])
             output.mkdir(parents=True)
-            (output / "config.json").touch()
+            config = tables.get_config(f"small/{workdir.name}")
+            (output / "config.json").write_bytes(to_json(config))
         if module == "evaluate":
             (workdir / "eval").mkdir(parents=True)
 
@@ -127,6 +129,16 @@ def test_what_is_done_is_kept(tmp_path, monkeypatch):
     verb_commands.asked.clear()
     verb.make_tables("small", tmp_path, ONLY)
     assert verb_commands.asked == []
+
+
+def test_a_first_stage_of_another_length_is_told_before_anything_is_trained(tmp_path, monkeypatch):
+    commands = Commands(monkeypatch)
+    verb.make_tables("small", tmp_path, ONLY)
+    commands.asked.clear()
+    monkeypatch.setitem(tables.CLIPS, "small", 2 * tables.CLIPS["small"])
+    with pytest.raises(UserError, match=r"motiongan has \d+ steps.* texturegan starts from it: rem"):
+        verb.make_tables("small", tmp_path, ONLY)
+    assert commands.asked == []
 
 
 def test_a_failed_run_is_told_and_the_others_are_finished(tmp_path, monkeypatch):

@@ -21,6 +21,9 @@ GIVEN = ("photo", "landmarks", "label")
 COORDINATES = 136
 """x and y of 68 landmarks."""
 SLOPE = 0.2
+LAST_STDDEV = 2e-4
+"""Of the generator's last kernel (choice: its tangent vectors start about as long as those of real
+clips, 1 radian; much longer ones wind around the sphere, where no gradient leads back)."""
 
 
 class Generator(nn.Module):
@@ -64,7 +67,8 @@ class Generator(nn.Module):
         for i, features in enumerate(self.features):
             x = x.repeat(2, axis=1).repeat(2, axis=2)
             x = nn.relu(Conv(features, (3, 3), padding=(1, 1), name=f"layer_{i}")(x, tiled=label))
-        x = nn.tanh(Conv(1, (3, 3), padding=(1, 1), name="tangent")(x, tiled=label))
+        last = Conv(1, (3, 3), padding=(1, 1), stddev=LAST_STDDEV, name="tangent")
+        x = nn.tanh(last(x, tiled=label))
         shape = self.num_frames, COORDINATES
         mean = sphere.RunningMean(shape, name="mean")(condition["point"] if train else None)
         # No motion at the first frame, as in the form of every real curve.

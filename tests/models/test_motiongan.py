@@ -59,6 +59,12 @@ def test_landmarks_start_at_the_photos_and_move_by_the_labels_length():
     np.testing.assert_allclose(jnp.square(outputs["point"]).sum((1, 2)), 1.0, rtol=1e-5)
 
 
+def test_motions_start_within_half_a_turn_of_the_mean_where_gradients_lead_back():
+    module, given = motiongan.Generator(), condition(motiongan, rows=6)
+    outputs, _ = module.init_with_output({"params": jax.random.key(4)}, given, train=True)
+    assert (jnp.linalg.norm(outputs["tangent"], axis=(1, 2)) < jnp.pi / 2).all()
+
+
 def test_a_motion_that_is_the_real_one_gives_the_real_landmarks():
     given = condition(motiongan)
     centre, size, shape = motiongan.normalised(given["photo_landmarks"])
