@@ -39,7 +39,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.generator_loss.reconstruction = 10.0
     config.generator_loss.moved = 2.0
     config.generator_loss.hidden = 3.0
-    config.generator_loss.mask = 1.0
+    config.generator_loss.mask = 3.0
     config.generator_loss.smooth = 10.0
     config.generator_loss.strain = 300.0
     config.generator_loss.shown = 8.0

@@ -136,7 +136,7 @@ def test_a_first_stage_of_another_length_is_told_before_anything_is_trained(tmp_
     verb.make_tables("small", tmp_path, ONLY)
     commands.asked.clear()
     monkeypatch.setitem(tables.CLIPS, "small", 2 * tables.CLIPS["small"])
-    with pytest.raises(UserError, match=r"motiongan has \d+ steps.* texturegan starts from it: rem"):
+    with pytest.raises(UserError, match=r"motiongan has \d+ steps.* texturegan starts from it: r"):
         verb.make_tables("small", tmp_path, ONLY)
     assert commands.asked == []
 

@@ -22,6 +22,11 @@ _BRIGHTEST = 97
 """Percentile of the face's pixels, channel by channel, that stands for its brightest skin."""
 _FAINTEST = 1 / 512
 """Less paint than this changes no pixel's value."""
+_EDGES = slice(36, 42), slice(42, 48), slice(60, 68)
+"""The landmarks around the right and the left eye and between the lips (forced: dlib's order)."""
+_STRETCHED, _SHARP = 0.2, 0.5
+"""Area of the photo in a pixel of the crop below which eyes and teeth are stretched too far to be
+shown, and from which they are shown as they are (choice, by eye)."""
 _STILL = 1e-3
 """Pixels that move by less than this are the photo's own."""
 
@@ -36,6 +41,7 @@ class Stage:
       to_crop: `[2, 3]`, from the picture's pixels to the crop's.
       inside: float32 `[S, S]`, 1 where the model's flow is used and paint may appear.
       fade: float32 `[S, S]` in [0, 1], how much of the movement is left.
+      open: float32 `[S, S]` in [0, 1], how much of a crop's pixel is between open lids or lips.
     """
 
     picture: np.ndarray
@@ -43,6 +49,7 @@ class Stage:
     to_crop: np.ndarray
     inside: np.ndarray
     fade: np.ndarray
+    open: np.ndarray
 
     @functools.cached_property
     def box(self) -> tuple[slice, slice]:
@@ -74,6 +81,22 @@ class Stage:
         own = (colour + 1) / 2
         tinted = own.mean(-1, keepdims=True) * (self.light / self.light.mean())
         return 255 * np.minimum(_OWN_HUE * own + (1 - _OWN_HUE) * tinted, self.light)
+
+    def paint(self, frame: Frame) -> np.ndarray:
+        """How much of a pixel is painted, `[S, S]` in [0, 1].
+
+        Eyes and teeth that the photo shows are moved and not painted, unless they would be
+        stretched (choice: paint is as coarse as the crop, and its colours are those of rendered
+        heads).
+        """
+        columns, rows = np.moveaxis(frame.flow * np.float32(len(self.open)), -1, 0)
+        line = np.arange(len(self.open), dtype=np.float32)
+        columns, rows = columns + line, rows + line[:, None]
+        (column_y, column_x), (row_y, row_x) = np.gradient(columns), np.gradient(rows)
+        area = np.abs(column_x * row_y - column_y * row_x)
+        sharp = np.clip((area - _STRETCHED) / (_SHARP - _STRETCHED), 0, 1)
+        shown = sharp * cv2.remap(self.open, columns, rows, cv2.INTER_LINEAR)
+        return frame.paint * self.inside * (1 - shown)
 
     @functools.cached_property
     def share(self) -> np.ndarray:
@@ -110,7 +133,8 @@ def on_photo(picture: np.ndarray, landmarks: np.ndarray, side: int) -> Stage:
       side: of the crop that the model is shown.
     """
     to_crop = crop.align(landmarks, side)
-    oval = crop.coverage(crop.oval(crop.move(landmarks, to_crop)), side)[..., 0]
+    there = crop.move(landmarks, to_crop)
+    oval = crop.coverage(crop.oval(there), side)[..., 0]
     inside = (oval > 0.99).astype(np.float32)
     outside = np.pad((inside == 0).astype(np.uint8), side // 4, constant_values=1)
     distance = cv2.distanceTransform(outside, cv2.DIST_L2, 5) / side
@@ -118,7 +142,7 @@ def on_photo(picture: np.ndarray, landmarks: np.ndarray, side: int) -> Stage:
     fade = np.clip((_FADE_TO - distance[quarter, quarter]) / (_FADE_TO - _FADE_FROM), 0, 1)
     fade = (fade * fade * (3 - 2 * fade)).astype(np.float32)
     face = crop.face(picture, landmarks, to_crop, side)
-    return Stage(picture, face, to_crop, inside, fade)
+    return Stage(picture, face, to_crop, inside, fade, _openings(there, side))
 
 
 def on_crop(picture: np.ndarray, landmarks: np.ndarray, side: int, size: int) -> Stage:
@@ -131,15 +155,24 @@ def on_crop(picture: np.ndarray, landmarks: np.ndarray, side: int, size: int) ->
       size: of the frames.
     """
     shown = crop.face(picture, landmarks, crop.align(landmarks, size), size)
-    face = crop.face(picture, landmarks, crop.align(landmarks, side), side)
-    return of_crop(shown, face)
+    to_crop = crop.align(landmarks, side)
+    face = crop.face(picture, landmarks, to_crop, side)
+    return of_crop(shown, face, _openings(crop.move(landmarks, to_crop), side))
 
 
-def of_crop(shown: np.ndarray, face: np.ndarray) -> Stage:
-    """A finished crop, uint8 `[Z, Z, 3]`, and the same at the model's size, uint8 `[S, S, 3]`."""
+def of_crop(shown: np.ndarray, face: np.ndarray, openings: np.ndarray | None = None) -> Stage:
+    """A finished crop.
+
+    Args:
+      shown: uint8 `[Z, Z, 3]`.
+      face: the same at the model's size, uint8 `[S, S, 3]`.
+      openings: as `Stage.open`; None where it is not known, and eyes and teeth may be painted.
+    """
     scale = len(face) / len(shown)
     everywhere = np.ones(face.shape[:2], np.float32)
-    return Stage(shown, face, np.array([[scale, 0, 0], [0, scale, 0]]), everywhere, everywhere)
+    openings = np.zeros_like(everywhere) if openings is None else openings
+    to_crop = np.array([[scale, 0, 0], [0, scale, 0]])
+    return Stage(shown, face, to_crop, everywhere, everywhere, openings)
 
 
 def draw(stage: Stage, frame: Frame, onto: np.ndarray) -> None:
@@ -165,10 +198,15 @@ def draw(stage: Stage, frame: Frame, onto: np.ndarray) -> None:
     )
     box = onto[rows, columns]
     np.copyto(box, moved, where=(np.abs(by).max(-1) > _STILL)[..., None])
-    painted = stage.enlarged(frame.paint * stage.inside, cv2.BORDER_CONSTANT)
+    painted = stage.enlarged(stage.paint(frame), cv2.BORDER_CONSTANT)
     wet = painted > _FAINTEST
     if wet.any():
         _paint(box, painted, stage.enlarged(stage.lit(frame.colour)), wet)
+
+
+def _openings(landmarks: np.ndarray, side: int) -> np.ndarray:
+    """`Stage.open` of landmarks `[68, 2]` in the crop's pixels."""
+    return np.max([crop.coverage(landmarks[edge], side)[..., 0] for edge in _EDGES], axis=0)
 
 
 def _paint(box: np.ndarray, painted: np.ndarray, colour: np.ndarray, wet: np.ndarray) -> None:

@@ -21,9 +21,9 @@ def face():
 
 
 def frame(flow=(0.0, 0.0), paint=0.0):
-    """One flow everywhere, and green paint on one place of the mouth."""
+    """One flow everywhere, and green paint on one place of the chin."""
     painted = np.zeros((SIDE, SIDE), np.float32)
-    painted[42:46, 28:36] = paint
+    painted[48:52, 28:36] = paint
     colour = np.broadcast_to(np.float32([-1, 1, -1]), (SIDE, SIDE, 3))
     everywhere = np.broadcast_to(np.float32(flow), (SIDE, SIDE, 2))
     return Frame(everywhere.copy(), painted, colour.copy())
@@ -44,6 +44,25 @@ def test_no_movement_is_the_photo_to_the_bit(face, width):
     np.testing.assert_array_equal(drawn(stage, frame()), picture)
     stage = moving.on_crop(picture, landmarks * scale, SIDE, 256)
     np.testing.assert_array_equal(drawn(stage, frame()), stage.picture)
+
+
+@pytest.mark.parametrize("edge", [range(36, 42), range(42, 48), range(60, 68)])
+def test_eyes_and_teeth_that_the_photo_shows_are_not_painted(face, edge):
+    picture, landmarks = face
+    column, row = crop.move(landmarks[list(edge)], crop.align(landmarks, SIDE)).mean(0)
+    all_over = frame()._replace(paint=np.ones((SIDE, SIDE), np.float32))
+    for stage in (
+        moving.on_photo(picture, landmarks, SIDE),
+        moving.on_crop(picture, landmarks, SIDE, 128),
+    ):
+        at = int(row), int(column)
+        assert stage.paint(all_over)[at] < 0.3
+        assert stage.paint(all_over)[int(row) - 5, int(column)] == 1, "skin"
+        # A tenth of the height, taken from the same place: they would be stretched.
+        rows = np.arange(SIDE, dtype=np.float32)[:, None] / SIDE
+        flow = np.zeros((SIDE, SIDE, 2), np.float32)
+        flow[..., 1] = 0.9 * (row / SIDE - rows)
+        assert stage.paint(all_over._replace(flow=flow))[at] == 1
 
 
 def test_beyond_the_faded_region_every_pixel_is_the_photos(face):
@@ -91,9 +110,9 @@ def test_paint_lies_where_the_mask_says(face):
     stage = moving.on_crop(picture, landmarks, SIDE, 128)
     got = drawn(stage, frame(paint=1.0))
     paint = np.rint(stage.lit(np.float32([-1, 1, -1])))
-    np.testing.assert_allclose(got[86:90, 60:68], np.broadcast_to(paint, (4, 8, 3)), atol=1)
+    np.testing.assert_allclose(got[98:102, 60:68], np.broadcast_to(paint, (4, 8, 3)), atol=1)
     assert paint.argmax() == 1, "green"
-    np.testing.assert_array_equal(got[:78], stage.picture[:78])
+    np.testing.assert_array_equal(got[:90], stage.picture[:90])
 
 
 def test_paint_is_seen_in_the_photos_light(face):
