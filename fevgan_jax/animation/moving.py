@@ -41,7 +41,7 @@ class Stage:
       to_crop: `[2, 3]`, from the picture's pixels to the crop's.
       inside: float32 `[S, S]`, 1 where the model's flow is used and paint may appear.
       fade: float32 `[S, S]` in [0, 1], how much of the movement is left.
-      open: float32 `[S, S]` in [0, 1], how much of a crop's pixel is between open lids or lips.
+      openings: float32 `[S, S]` in [0, 1], how much of a pixel is between open lids or lips.
     """
 
     picture: np.ndarray
@@ -49,7 +49,7 @@ class Stage:
     to_crop: np.ndarray
     inside: np.ndarray
     fade: np.ndarray
-    open: np.ndarray
+    openings: np.ndarray
 
     @functools.cached_property
     def box(self) -> tuple[slice, slice]:
@@ -89,13 +89,13 @@ class Stage:
         stretched (choice: paint is as coarse as the crop, and its colours are those of rendered
         heads).
         """
-        columns, rows = np.moveaxis(frame.flow * np.float32(len(self.open)), -1, 0)
-        line = np.arange(len(self.open), dtype=np.float32)
+        columns, rows = np.moveaxis(frame.flow * np.float32(len(self.openings)), -1, 0)
+        line = np.arange(len(self.openings), dtype=np.float32)
         columns, rows = columns + line, rows + line[:, None]
         (column_y, column_x), (row_y, row_x) = np.gradient(columns), np.gradient(rows)
         area = np.abs(column_x * row_y - column_y * row_x)
         sharp = np.clip((area - _STRETCHED) / (_SHARP - _STRETCHED), 0, 1)
-        shown = sharp * cv2.remap(self.open, columns, rows, cv2.INTER_LINEAR)
+        shown = sharp * cv2.remap(self.openings, columns, rows, cv2.INTER_LINEAR)
         return frame.paint * self.inside * (1 - shown)
 
     @functools.cached_property
@@ -166,7 +166,7 @@ def of_crop(shown: np.ndarray, face: np.ndarray, openings: np.ndarray | None = N
     Args:
       shown: uint8 `[Z, Z, 3]`.
       face: the same at the model's size, uint8 `[S, S, 3]`.
-      openings: as `Stage.open`; None where it is not known, and eyes and teeth may be painted.
+      openings: as `Stage.openings`; None where it is not known, and eyes and teeth may be painted.
     """
     scale = len(face) / len(shown)
     everywhere = np.ones(face.shape[:2], np.float32)
@@ -205,7 +205,7 @@ def draw(stage: Stage, frame: Frame, onto: np.ndarray) -> None:
 
 
 def _openings(landmarks: np.ndarray, side: int) -> np.ndarray:
-    """`Stage.open` of landmarks `[68, 2]` in the crop's pixels."""
+    """`Stage.openings` of landmarks `[68, 2]` in the crop's pixels."""
     return np.max([crop.coverage(landmarks[edge], side)[..., 0] for edge in _EDGES], axis=0)
 
 

@@ -23,7 +23,7 @@ POSE_SCALE = np.array([0.2, 0.2, 0.2, 2.0], np.float32)
 """Nod, turn and tilt in degrees and nearness in decimetres are stored times this: near 1."""
 _KINDS = ("neutral", "preset", "random", "smile")
 _PHOTO_SHARES = (0.20, 0.35, 0.20, 0.25)
-"""Of photos that people have of themselves about half smile, with closed lips or broadly."""
+"""A smile has a share of its own: of public portraits nearly half smile or speak."""
 _PICTURE_SHARES = (0.25, 0.45, 0.30, 0.0)
 _SMILE = {
     "mouthSmile": (0.2, 1.2), "cheekSquint": (0.0, 1.0), "eyeSquint": (0.0, 0.6),
