@@ -19,7 +19,7 @@ import tensorflow_datasets as tfds
 from absl import flags, logging
 
 from fevgan_jax import tfds_builders
-from fevgan_jax.data import beam, finished, pipeline
+from fevgan_jax.data import beam, finished, prepared
 from fevgan_jax.runtime import cli
 from fevgan_jax.runtime.disk import full_disk_is_bad_input
 from fevgan_jax.runtime.errors import UserError
@@ -51,7 +51,7 @@ def prepare(
       UserError: there is no such set, variant or option, `raw_dir` is missing or has no usable
         clip, or `data_dir` cannot be written to.
     """
-    root = pipeline.data_root(data_dir)
+    root = prepared.data_root(data_dir)
     builder = _builder(dataset, root, options)
     if ahead:
         if not hasattr(builder, "ahead"):

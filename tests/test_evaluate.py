@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fevgan_jax import recognizers
-from fevgan_jax.data import pipeline
+from fevgan_jax.data import prepared
 from fevgan_jax.evaluation import clip_metrics, results, set_metrics
 from fevgan_jax.evaluation import measure as measure_module
 from fevgan_jax.evaluation.evaluate import evaluate
@@ -300,7 +300,7 @@ def test_a_metric_of_the_set_may_need_a_net_that_sees_whole_clips(tiny_data, tmp
     config.eval.metrics = ("fvd",)
     experiments.untrained_run(config, tmp_path)
     summary = evaluate(tmp_path)
-    source = pipeline.open_source(str(tiny_data), "synthetic_faces/tiny", "test")
+    source = prepared.open_source(str(tiny_data), "synthetic_faces/tiny", "test")
     real = np.stack([source[index]["video"] for index in range(len(source))])
     still = np.broadcast_to(real[:, :1], real.shape)
     sides = [colours(scale, side) for side in (still, real)]

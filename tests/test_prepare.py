@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from fevgan_jax import prepare, tfds_builders
-from fevgan_jax.data import pipeline
+from fevgan_jax.data import prepared
 from fevgan_jax.runtime.errors import UserError
 from tests import tiny_clips
 
@@ -42,7 +42,7 @@ def _leftovers(data_dir):
 
 def test_a_set_is_made_and_can_be_opened(tmp_path):
     made = prepare.prepare("tiny_clips/demo", tmp_path / "new" / "data")
-    source = pipeline.open_source(tmp_path / "new" / "data", "tiny_clips/demo", "train")
+    source = prepared.open_source(tmp_path / "new" / "data", "tiny_clips/demo", "train")
     assert source.builder_dir == made
     assert len(source) == tiny_clips.SUBJECTS * len(tiny_clips.CLASSES)
     assert "array_record" in " ".join(os.listdir(made))
@@ -111,7 +111,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path, monkeypatch):
         prepare.prepare("tiny_clips/demo", tmp_path)
     assert not _leftovers(tmp_path)
     with pytest.raises(UserError, match="no prepared set"):
-        pipeline.open_source(tmp_path, "tiny_clips/demo", "train")
+        prepared.open_source(tmp_path, "tiny_clips/demo", "train")
 
 
 def test_the_next_run_removes_a_killed_runs_files(tmp_path):
@@ -134,7 +134,7 @@ def test_the_next_run_removes_a_killed_runs_files(tmp_path):
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert _leftovers(tmp_path)
     with pytest.raises(UserError, match="no prepared set"):
-        pipeline.open_source(tmp_path, "tiny_clips/demo", "train")
+        prepared.open_source(tmp_path, "tiny_clips/demo", "train")
     prepare.prepare("tiny_clips/demo", tmp_path)
     assert not _leftovers(tmp_path)
 

@@ -13,7 +13,7 @@ import types
 
 import pytest
 
-from fevgan_jax.data import pipeline
+from fevgan_jax.data import prepared
 from fevgan_jax.evaluate import evaluate
 from fevgan_jax.run import timetable
 from fevgan_jax.run.checkpoint import Checkpoints
@@ -142,14 +142,14 @@ def _fill(folder):
 
 
 def test_a_dead_reader_of_data_stops_the_run(config, tmp_path, monkeypatch):
-    original, count = pipeline.Source.read, iter(range(1000))
+    original, count = prepared.Source.read, iter(range(1000))
 
     def read(source, *arguments):
         if source.split == "train" and next(count) > 9:
             raise MemoryError("a reader died")
         return original(source, *arguments)
 
-    monkeypatch.setattr(pipeline.Source, "read", read)
+    monkeypatch.setattr(prepared.Source, "read", read)
     with pytest.raises(MemoryError, match="a reader died"):
         train(config, tmp_path / "run")
 

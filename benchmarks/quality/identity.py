@@ -14,7 +14,7 @@ import face_recognition_models as models
 import numpy as np
 from absl import flags
 
-from fevgan_jax.data import pipeline
+from fevgan_jax.data import prepared
 from fevgan_jax.metrics import identity
 from fevgan_jax.run import media
 from fevgan_jax.runtime import cli
@@ -45,7 +45,7 @@ def measure(workdir: str, data_dir: str | None, num_subjects: int) -> dict:
     """Retrieval rates over the first `num_subjects` test subjects."""
     model = trained.load(workdir)
     config = model.config
-    source = pipeline.open_source(
+    source = prepared.open_source(
         config.data.data_dir if data_dir is None else data_dir, config.data.dataset, "test"
     )
     subjects = source.subjects[:num_subjects]

@@ -25,7 +25,7 @@ import tqdm
 from absl import flags
 
 from fevgan_jax import recognizers
-from fevgan_jax.data import pipeline
+from fevgan_jax.data import pipeline, prepared
 from fevgan_jax.models import inputs
 from fevgan_jax.prepare import prepare
 from fevgan_jax.runtime import cli, config_flag, sharding
@@ -78,7 +78,7 @@ def compare(config: ml_collections.ConfigDict, num_steps: int) -> dict[str, dict
 def _batches(config, mesh) -> Iterator[dict[str, jax.Array]]:
     data = config.data
     return pipeline.train_batches(
-        pipeline.open_source(data.data_dir, data.dataset, "train", data.frames),
+        prepared.open_source(data.data_dir, data.dataset, "train", data.frames),
         inputs.FEATURES,
         batch_size=config.batch_size,
         seed=config.seed,

@@ -16,7 +16,7 @@ import jax
 import step
 from absl import flags
 
-from fevgan_jax.data import pipeline
+from fevgan_jax.data import pipeline, prepared
 from fevgan_jax.models.inputs import FEATURES
 from fevgan_jax.runtime import cli, config_flag, sharding
 
@@ -28,7 +28,7 @@ PATHS = {
 """Arguments of `pipeline.train_batches`."""
 
 
-def measure(source: pipeline.Source, batch_size: int, seconds: float) -> dict[str, float]:
+def measure(source: prepared.Source, batch_size: int, seconds: float) -> dict[str, float]:
     """Takes batches by each path for some seconds, waits for each, and returns clips per second."""
     rates = {}
     for name, path in PATHS.items():
@@ -55,7 +55,7 @@ def measure(source: pipeline.Source, batch_size: int, seconds: float) -> dict[st
 def main() -> None:
     """Prints the rates."""
     config = _CONFIG.value
-    source = pipeline.open_source(
+    source = prepared.open_source(
         _DATA_DIR.value, _DATASET.value or config.data.dataset, "train", config.data.frames
     )
     step_ms = _STEP_MS.value or step.measure(config, _BATCH_SIZE.value, 2)["median_ms"]

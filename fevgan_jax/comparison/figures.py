@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from fevgan_jax.comparison.rows import Row
-from fevgan_jax.data import pipeline
+from fevgan_jax.data import pipeline, prepared
 from fevgan_jax.run import media
 from fevgan_jax.runtime import sharding
 from fevgan_jax.training import trained
@@ -160,7 +160,7 @@ def transitions(file: str, caption: str, systems: Sequence[Shown], clip: Clip) -
     return _still(file, caption, rows)
 
 
-def _open(row: Row, data_dir: str | None) -> pipeline.Source:
+def _open(row: Row, data_dir: str | None) -> prepared.Source:
     config = row.config
     if data_dir is not None:
         config.data.data_dir = data_dir

@@ -2,11 +2,11 @@
 
 import ml_collections
 
-from fevgan_jax.data import pipeline
+from fevgan_jax.data import prepared
 from fevgan_jax.runtime.errors import UserError
 
 
-def open_evaluated(config: ml_collections.ConfigDict, split: str) -> pipeline.Source:
+def open_evaluated(config: ml_collections.ConfigDict, split: str) -> prepared.Source:
     """Opens a split of the set that `config.eval` names, by default the training's.
 
     Args:
@@ -21,7 +21,7 @@ def open_evaluated(config: ml_collections.ConfigDict, split: str) -> pipeline.So
     dataset = config.eval.dataset or data.dataset
     is_own = dataset == data.dataset
     version = data.version if is_own else ""
-    source = pipeline.open_source(data.data_dir, dataset, split, data.frames, version)
+    source = prepared.open_source(data.data_dir, dataset, split, data.frames, version)
     if is_own and data.fingerprint not in ("", source.fingerprint):
         raise UserError(
             f"the run was trained on {dataset} {version} with fingerprint {data.fingerprint}, but "

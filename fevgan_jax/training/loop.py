@@ -11,7 +11,7 @@ from absl import logging
 from clu import parameter_overview
 
 from fevgan_jax import recognizers
-from fevgan_jax.data import pipeline
+from fevgan_jax.data import pipeline, prepared
 from fevgan_jax.run import lock
 from fevgan_jax.run.checkpoint import Checkpoints
 from fevgan_jax.run.summaries import Summaries
@@ -52,7 +52,7 @@ def train(
     mesh = sharding.make_mesh()
     sharding.check_batch_size(config.batch_size, mesh, config.microbatches)
     data = config.data
-    source = pipeline.open_source(data.data_dir, data.dataset, "train", data.frames, data.version)
+    source = prepared.open_source(data.data_dir, data.dataset, "train", data.frames, data.version)
     family = describe_data(config, source)
     check_clips(config)
     changes = find_changes(config, workdir)
@@ -158,12 +158,12 @@ def _claim(config, workdir, changes, start: int) -> None:
         keep_config(config, workdir, changes, start)
 
 
-def describe_data(config: ml_collections.ConfigDict, source: pipeline.Source) -> Family:
+def describe_data(config: ml_collections.ConfigDict, source: prepared.Source) -> Family:
     """Writes into the config what the data set says of itself, and builds the family for it."""
     data = config.data
     if data.data_dir:
         # The workdir must lead to the data from every folder.
-        data.data_dir = str(pipeline.data_root(data.data_dir).absolute())
+        data.data_dir = str(prepared.data_root(data.data_dir).absolute())
     data.class_names = source.class_names or data.class_names
     data.version, data.fingerprint = source.version, source.fingerprint
     family = build_family(config)

@@ -9,7 +9,7 @@ import numpy as np
 import tqdm
 
 from fevgan_jax import recognizers
-from fevgan_jax.data.pipeline import Source
+from fevgan_jax.data.prepared import Source
 from fevgan_jax.models.inputs import to_signed
 from fevgan_jax.runtime import sharding
 from fevgan_jax.training.family import Batch, Family

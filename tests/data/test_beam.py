@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fevgan_jax import prepare
-from fevgan_jax.data import beam, finished, pipeline
+from fevgan_jax.data import beam, finished, prepared
 from fevgan_jax.runtime.errors import UserError
 from tests import raw_clips
 
@@ -38,7 +38,7 @@ class Elsewhere:
 
 
 def records(data_dir):
-    sources = [pipeline.open_source(data_dir, NAME, split) for split in ("train", "test")]
+    sources = [prepared.open_source(data_dir, NAME, split) for split in ("train", "test")]
     return [source[index] for source in sources for index in range(len(source))]
 
 

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 import pytest
 
-from fevgan_jax.data import on_device, pipeline
+from fevgan_jax.data import on_device, pipeline, prepared
 from fevgan_jax.runtime import sharding
 from fevgan_jax.runtime.errors import UserError
 
@@ -36,7 +36,7 @@ def numbers_of(step):
 
 @pytest.mark.parametrize("devices", [1, 8])
 def test_batches_are_those_of_the_host(tiny_data, devices):
-    source = pipeline.open_source(tiny_data, "synthetic_faces/tiny", "test")
+    source = prepared.open_source(tiny_data, "synthetic_faces/tiny", "test")
     mesh = sharding.make_mesh(jax.devices()[:devices])
     own = {"identity": np.random.default_rng(0).normal(size=(len(source), 3)).astype(np.float32)}
     host, device = (

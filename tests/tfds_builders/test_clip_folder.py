@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from fevgan_jax import prepare
-from fevgan_jax.data import finished, pipeline
+from fevgan_jax.data import finished, prepared
 from fevgan_jax.run import media
 from fevgan_jax.runtime.errors import UserError
 from tests import raw_clips
@@ -47,17 +47,17 @@ def raw(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def prepared(raw, tmp_path_factory):
+def made(raw, tmp_path_factory):
     data = tmp_path_factory.mktemp("data")
     return data, pathlib.Path(prepare.prepare(NAME, data, raw))
 
 
 def splits(data, name=NAME):
-    return {split: pipeline.open_source(data, name, split) for split in ("train", "test")}
+    return {split: prepared.open_source(data, name, split) for split in ("train", "test")}
 
 
-def test_clips_are_read_as_those_of_any_set(prepared):
-    sides = splits(prepared[0])
+def test_clips_are_read_as_those_of_any_set(made):
+    sides = splits(made[0])
     names = [name for side in sides.values() for name in side.names]
     person = "Zoë B"
     assert (person, f"{person}/Wink/take 1") in names
@@ -76,14 +76,14 @@ def test_clips_are_read_as_those_of_any_set(prepared):
             assert clip["video"][..., 0].mean() > clip["video"][..., 2].mean()
 
 
-def test_no_person_is_in_two_splits(prepared):
-    sides = splits(prepared[0])
+def test_no_person_is_in_two_splits(made):
+    sides = splits(made[0])
     assert not set(sides["train"].subjects) & set(sides["test"].subjects)
     assert {*sides["train"].subjects, *sides["test"].subjects} == {"Zoë B", "ann", "bo"}
 
 
-def test_the_report_has_every_clip(prepared):
-    report = json.loads((prepared[1] / "report.json").read_text())
+def test_the_report_has_every_clip(made):
+    report = json.loads((made[1] / "report.json").read_text())
     assert report["kept"] == 7
     reasons = {each["clip"]: each["reason"] for each in report["skipped"]}
     assert reasons == {
@@ -105,15 +105,15 @@ def test_the_report_has_every_clip(prepared):
     assert table["bo"] == {"grin": [2, 0], "wink": [1, 2]}
 
 
-def test_the_contact_sheet_has_a_row_an_expression(prepared):
-    sheet = np.asarray(Image.open(prepared[1] / "contact_sheet.png"))
+def test_the_contact_sheet_has_a_row_an_expression(made):
+    sheet = np.asarray(Image.open(made[1] / "contact_sheet.png"))
     assert sheet.shape == (2 * 64 + 2, 4 * 66 - 2, 3)
     assert sheet[:64, :64].any()
     assert not sheet[66:, 3 * 66 :].any()
 
 
-def test_nothing_is_left_beside_the_set(prepared):
-    assert os.listdir(prepared[1].parent) == [prepared[1].name]
+def test_nothing_is_left_beside_the_set(made):
+    assert os.listdir(made[1].parent) == [made[1].name]
 
 
 def test_a_table_says_which_clips(raw, tmp_path):

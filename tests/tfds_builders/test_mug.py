@@ -6,7 +6,7 @@ import pathlib
 import pytest
 
 from fevgan_jax import EXPRESSIONS, prepare
-from fevgan_jax.data import pipeline
+from fevgan_jax.data import prepared
 from fevgan_jax.runtime.errors import UserError
 from fevgan_jax.tfds_builders import mug
 from fevgan_jax.tfds_builders.mug.mug_dataset_builder import Builder
@@ -93,7 +93,7 @@ def test_a_set_has_the_way_to_the_middle_of_each_clip(tmp_path):
     touch(tmp_path / "raw" / "099" / "anger" / "take000")
     made = prepare.prepare("mug/imaginator", tmp_path / "data", tmp_path / "raw")
     train, test = (
-        pipeline.open_source(tmp_path / "data", "mug/imaginator", side)
+        prepared.open_source(tmp_path / "data", "mug/imaginator", side)
         for side in ("train", "test")
     )
     assert (train.subjects, test.subjects) == (("001",), ("017", "055"))

@@ -6,7 +6,7 @@ import pathlib
 import pytest
 
 from fevgan_jax import prepare
-from fevgan_jax.data import pipeline
+from fevgan_jax.data import prepared
 from fevgan_jax.tfds_builders.oulu_casia.oulu_casia_dataset_builder import Builder
 from tests import raw_clips
 
@@ -69,7 +69,7 @@ def test_a_set_has_whole_clips(tmp_path):
         raw_clips.write(folder, drawn, "{:03d}.jpeg")
     prepare.prepare("oulu_casia/paper", tmp_path / "data", tmp_path / "raw")
     train, test = (
-        pipeline.open_source(tmp_path / "data", "oulu_casia/paper", side)
+        prepared.open_source(tmp_path / "data", "oulu_casia/paper", side)
         for side in ("train", "test")
     )
     assert {*train.subjects, *test.subjects} == {"P001", "P002"}

@@ -14,7 +14,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from fevgan_jax import EXPRESSIONS
-from fevgan_jax.data import pipeline
+from fevgan_jax.data import prepared
 from fevgan_jax.tfds_builders.synthetic_faces import (
     clip,
     expressions,
@@ -180,7 +180,7 @@ def test_a_set_of_ones_own_is_a_config(tmp_path):
     )
     builder = synthetic_faces_dataset_builder.Builder(data_dir=tmp_path, config=config)
     builder.download_and_prepare(file_format="array_record")
-    source = pipeline.open_source(tmp_path, "synthetic_faces/restless", "test")
+    source = prepared.open_source(tmp_path, "synthetic_faces/restless", "test")
     assert len(source) == 6
     row = source[0]
     expected = clip.render_subject(int(row["subject"][1:]), EXPRESSIONS[row["label"]], 16, 5.0)
@@ -195,7 +195,7 @@ def test_an_older_version_is_read_but_not_rendered(tiny_data, tmp_path):
     shutil.copytree(now, old)
     info = json.loads((old / "dataset_info.json").read_text())
     (old / "dataset_info.json").write_text(json.dumps(info | {"version": "1.0.0"}))
-    assert len(pipeline.open_source(tmp_path, "synthetic_faces/tiny", "test")) == 12
+    assert len(prepared.open_source(tmp_path, "synthetic_faces/tiny", "test")) == 12
     assert len(own(data_dir=tmp_path, config="tiny", version="1.0.0").as_data_source("test")) == 12
     with pytest.raises(ValueError, match="cannot be generated"):
         own(data_dir=tmp_path / "new", config="tiny", version="1.0.0").download_and_prepare()

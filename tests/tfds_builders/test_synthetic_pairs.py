@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fevgan_jax.data import pipeline
+from fevgan_jax.data import pipeline, prepared
 from fevgan_jax.prepare import prepare
 from fevgan_jax.runtime import sharding
 from fevgan_jax.tfds_builders.synthetic_faces import (
@@ -219,9 +219,9 @@ def test_photos_show_what_the_shares_say():
 
 def test_a_prepared_set_of_pairs_is_read_as_any_other(tmp_path):
     prepare("synthetic_faces/pairs_tiny", str(tmp_path))
-    source = pipeline.open_source(str(tmp_path), "synthetic_faces/pairs_tiny", "train")
+    source = prepared.open_source(str(tmp_path), "synthetic_faces/pairs_tiny", "train")
     assert len(source) == 12
-    assert len(pipeline.open_source(str(tmp_path), "synthetic_faces/pairs_tiny", "test")) == 4
+    assert len(prepared.open_source(str(tmp_path), "synthetic_faces/pairs_tiny", "test")) == 4
     wanted = ("photo", "picture", "flow", "visible", "mask", "units", "shown", "path")
     row = source.read(3, wanted)
     subject_name, name = source.names[3]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from fevgan_jax.data import pipeline
+from fevgan_jax.data import prepared
 from fevgan_jax.run.workdir import find_changes, keep_config, read_config
 from fevgan_jax.runtime.errors import UserError
 from fevgan_jax.training.datasets import open_evaluated
@@ -20,13 +20,13 @@ def data_dir(tmp_path):
 def described(data_dir):
     config = tiny_config.get_config()
     config.data.data_dir = str(data_dir)
-    describe_data(config, pipeline.open_source(data_dir, config.data.dataset, "train"))
+    describe_data(config, prepared.open_source(data_dir, config.data.dataset, "train"))
     return config
 
 
 def test_a_run_notes_the_version_and_the_fingerprint_of_its_set(data_dir):
     config = described(data_dir)
-    source = pipeline.open_source(data_dir, config.data.dataset, "train")
+    source = prepared.open_source(data_dir, config.data.dataset, "train")
     assert (config.data.version, config.data.fingerprint) == ("1.0.0", source.fingerprint)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from fevgan_jax import recognizers
 from fevgan_jax.configs import demo_warmup
-from fevgan_jax.data import pipeline
+from fevgan_jax.data import prepared
 from fevgan_jax.models.inputs import to_signed
 from fevgan_jax.runtime.errors import UserError
 from fevgan_jax.training import loop as training
@@ -182,7 +182,7 @@ def test_a_run_without_a_checkpoint_says_so(run, tmp_path):
 def test_photos_are_encoded_in_the_order_of_the_clips(tiny_data, random_nets):
     config = demo_warmup.get_config()
     frozen, _ = recognizers.load([config.model.identity_encoder], None)
-    source = pipeline.open_source(tiny_data, "synthetic_faces/tiny", "train")
+    source = prepared.open_source(tiny_data, "synthetic_faces/tiny", "train")
     encoded = programs.encode_photos(build_family(config), frozen, source)["identity"]
     assert len(encoded) == len(source) == 48  # more than one batch, and the last is not full
     for index in (0, 32, 47):
