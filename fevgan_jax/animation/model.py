@@ -147,7 +147,7 @@ def _symmetric(generator: nn.Module, variables: Any, face: jax.Array, targets, p
         return generator.apply(variables, image, targets, path, method=generator.predict)
 
     fields, amplitudes, shown = jax.vmap(predict)(images, jnp.stack([targets, other]))
-    gate = compositing.gate(amplitudes).mean(0)
+    gate = compositing.gate(amplitudes, generator.gate).mean(0)
     (flow, flow_m), (mask, mask_m), (colour, colour_m) = (
         (field[0], field[1][:, :, ::-1]) for field in fields
     )

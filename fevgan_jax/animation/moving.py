@@ -27,6 +27,9 @@ _EDGES = slice(36, 42), slice(42, 48), slice(60, 68)
 _STRETCHED, _SHARP = 0.2, 0.5
 """Area of the photo in a pixel of the crop below which eyes and teeth are stretched too far to be
 shown, and from which they are shown as they are (choice, by eye)."""
+_PAINTED_FROM = 0.06
+"""How far inside the face's oval paint has its whole strength, in shares of the crop's side (choice:
+what the model paints at the edge of what it was shown would end there with a line)."""
 _STILL = 1e-3
 """Pixels that move by less than this are the photo's own."""
 
@@ -39,7 +42,8 @@ class Stage:
       picture: uint8 `[H, W, 3]`.
       face: uint8 `[S, S, 3]`, the crop that the model is shown.
       to_crop: `[2, 3]`, from the picture's pixels to the crop's.
-      inside: float32 `[S, S]`, 1 where the model's flow is used and paint may appear.
+      inside: float32 `[S, S]`, 1 where the model's flow is used.
+      paintable: float32 `[S, S]` in [0, 1], how much of the paint is used.
       fade: float32 `[S, S]` in [0, 1], how much of the movement is left.
       openings: float32 `[S, S]` in [0, 1], how much of a pixel is between open lids or lips.
     """
@@ -48,6 +52,7 @@ class Stage:
     face: np.ndarray
     to_crop: np.ndarray
     inside: np.ndarray
+    paintable: np.ndarray
     fade: np.ndarray
     openings: np.ndarray
 
@@ -96,7 +101,7 @@ class Stage:
         area = np.abs(column_x * row_y - column_y * row_x)
         sharp = np.clip((area - _STRETCHED) / (_SHARP - _STRETCHED), 0, 1)
         shown = sharp * cv2.remap(self.openings, columns, rows, cv2.INTER_LINEAR)
-        return frame.paint * self.inside * (1 - shown)
+        return frame.paint * self.paintable * (1 - shown)
 
     @functools.cached_property
     def share(self) -> np.ndarray:
@@ -139,10 +144,11 @@ def on_photo(picture: np.ndarray, landmarks: np.ndarray, side: int) -> Stage:
     outside = np.pad((inside == 0).astype(np.uint8), side // 4, constant_values=1)
     distance = cv2.distanceTransform(outside, cv2.DIST_L2, 5) / side
     quarter = slice(side // 4, side // 4 + side)
-    fade = np.clip((_FADE_TO - distance[quarter, quarter]) / (_FADE_TO - _FADE_FROM), 0, 1)
-    fade = (fade * fade * (3 - 2 * fade)).astype(np.float32)
+    fade = _smooth((_FADE_TO - distance[quarter, quarter]) / (_FADE_TO - _FADE_FROM))
+    within = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, 5) / side
+    paintable = _smooth(within / _PAINTED_FROM)
     face = crop.face(picture, landmarks, to_crop, side)
-    return Stage(picture, face, to_crop, inside, fade, _openings(there, side))
+    return Stage(picture, face, to_crop, inside, paintable, fade, _openings(there, side))
 
 
 def on_crop(picture: np.ndarray, landmarks: np.ndarray, side: int, size: int) -> Stage:
@@ -172,7 +178,7 @@ def of_crop(shown: np.ndarray, face: np.ndarray, openings: np.ndarray | None = N
     everywhere = np.ones(face.shape[:2], np.float32)
     openings = np.zeros_like(everywhere) if openings is None else openings
     to_crop = np.array([[scale, 0, 0], [0, scale, 0]])
-    return Stage(shown, face, to_crop, everywhere, everywhere, openings)
+    return Stage(shown, face, to_crop, everywhere, everywhere, everywhere, openings)
 
 
 def draw(stage: Stage, frame: Frame, onto: np.ndarray) -> None:
@@ -202,6 +208,12 @@ def draw(stage: Stage, frame: Frame, onto: np.ndarray) -> None:
     wet = painted > _FAINTEST
     if wet.any():
         _paint(box, painted, stage.enlarged(stage.lit(frame.colour)), wet)
+
+
+def _smooth(share: np.ndarray) -> np.ndarray:
+    """From 0 at 0 to 1 at 1, without a corner at either."""
+    share = np.clip(share, 0, 1)
+    return (share * share * (3 - 2 * share)).astype(np.float32)
 
 
 def _openings(landmarks: np.ndarray, side: int) -> np.ndarray:

@@ -6,11 +6,6 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.ndimage import map_coordinates
 
-GATE = 12.0
-"""Steepness of the gate by which movement allows painted colour (choice: at the amplitudes that
-training converges to, |a|^2 of about 0.4, it allows nearly all; a value of 1 would allow a third,
-and the network would compensate by colours beyond white)."""
-
 MASK_START = -2.0
 """Added to the mask's logits (choice: a tenth of the pixels is painted before training)."""
 
@@ -40,13 +35,16 @@ class Fields(NamedTuple):
         return jax.image.resize(field, shape, "cubic", antialias=False)
 
 
-def compose(photo: jax.Array, fields: Fields, amplitudes: jax.Array) -> dict[str, jax.Array]:
+def compose(
+    photo: jax.Array, fields: Fields, amplitudes: jax.Array, steepness: float
+) -> dict[str, jax.Array]:
     """Moves a photo's pixels and paints what the photo hides.
 
     Args:
       photo: `[B, H, W, 3]` in [-1, 1], of any size.
       fields: fields of any size; they are resized to the photo's.
       amplitudes: `[B, T, K]`, each mode's amplitude in each frame. Zeros give the photo.
+      steepness: of the gate.
 
     Returns:
       `video` `[B, T, H, W, 3]` in [-1, 1], and its parts: `moved`, the warped photo without paint;
@@ -55,7 +53,7 @@ def compose(photo: jax.Array, fields: Fields, amplitudes: jax.Array) -> dict[str
     fields = fields.resized(*photo.shape[1:3])
     flow = jnp.einsum("btk,bhwkc->bthwc", amplitudes, fields.flow)
     moved = warp(photo, flow)
-    mask = gate(amplitudes)[..., None, None, None] * jax.nn.sigmoid(
+    mask = gate(amplitudes, steepness)[..., None, None, None] * jax.nn.sigmoid(
         mix(amplitudes, fields.mask)[..., None] + MASK_START
     )
     colour = jnp.tanh(mix(amplitudes, fields.colour))
@@ -87,9 +85,9 @@ def warp(photo: jax.Array, flow: jax.Array) -> jax.Array:
     return jax.vmap(channels)(photo, rows, columns)
 
 
-def gate(amplitudes: jax.Array) -> jax.Array:
+def gate(amplitudes: jax.Array, steepness: float) -> jax.Array:
     """The share of paint that amplitudes `[..., K]` allow, `[...]` in [0, 1): 0 without motion."""
-    return 1.0 - jnp.exp(-GATE * jnp.square(amplitudes).sum(-1))
+    return 1.0 - jnp.exp(-steepness * jnp.square(amplitudes).sum(-1))
 
 
 def mix(amplitudes: jax.Array, field: jax.Array) -> jax.Array:

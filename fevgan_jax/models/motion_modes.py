@@ -46,6 +46,33 @@ class Block(nn.Module):
         return x
 
 
+class Detail(nn.Module):
+    """What fields of twice the size add to a smaller network's; nothing before it is trained.
+
+    Attributes:
+      features: width.
+      out: number of the fields' values at a pixel.
+    """
+
+    features: int
+    out: int
+
+    @nn.compact
+    def __call__(self, image: jax.Array, x: jax.Array, code: jax.Array) -> jax.Array:
+        """Returns `[B, 2H, 2W, out]`.
+
+        Args:
+          image: `[B, 2H, 2W, 3]`, or one row for all.
+          x: `[B, H, W, C]`, the smaller network's last layer.
+          code: `[B, D]`.
+        """
+        x = x.repeat(2, axis=1).repeat(2, axis=2)
+        seen = nn.Conv(self.features, (3, 3), name="stem")(image)
+        seen = jnp.broadcast_to(seen, (*x.shape[:3], self.features))
+        x = Block(self.features, name="block")(jnp.concatenate([x, seen], axis=-1), code)
+        return nn.Conv(self.out, (3, 3), kernel_init=nn.initializers.zeros, name="heads")(x)
+
+
 class FieldNet(nn.Module):
     """The U-Net.
 
@@ -53,11 +80,14 @@ class FieldNet(nn.Module):
       features: widths, from full resolution down; each level halves it.
       modes: number of modes.
       code: width of the codes.
+      detail: width of the layers that see the photo at full resolution, where the U-Net works on
+        half of it; 0 for a U-Net at full resolution.
     """
 
     features: tuple[int, ...]
     modes: int
     code: int
+    detail: int
 
     @nn.compact
     def __call__(
@@ -74,6 +104,9 @@ class FieldNet(nn.Module):
           The fields; a code `[B, D]` of photo and target for the curves; and the face units that
           the photo itself shows, `[B, 52]`.
         """
+        full = image
+        if self.detail:
+            image = nn.avg_pool(image, (2, 2), (2, 2))
         rows, side = image.shape[:2]
         wanted = nn.silu(nn.Dense(self.code, name="label")(target))
         line = jnp.linspace(-1.0, 1.0, side)
@@ -95,9 +128,14 @@ class FieldNet(nn.Module):
             x = x.repeat(2, axis=1).repeat(2, axis=2)
             x = Block(width, name=f"up{i}")(jnp.concatenate([x, skips[i]], axis=-1), code)
         k = self.modes
-        x = nn.Conv(2 * k + 4 * (k + 1), (3, 3), name="heads")(x)
-        flow, mask, colour = jnp.split(x, [2 * k, 3 * k + 1], axis=-1)
-        size = x.shape[:3]
+        out = 2 * k + 4 * (k + 1)
+        values = nn.Conv(out, (3, 3), name="heads")(x)
+        if self.detail:
+            size = (len(x), *full.shape[1:3], out)
+            more = Detail(self.detail, out, name="detail")(full, x, code)
+            values = jax.image.resize(values, size, "cubic") + more
+        flow, mask, colour = jnp.split(values, [2 * k, 3 * k + 1], axis=-1)
+        size = values.shape[:3]
         fields = compositing.Fields(
             flow.reshape(*size, k, 2), mask, colour.reshape(*size, k + 1, 3)
         )
@@ -139,16 +177,20 @@ class Generator(nn.Module):
       modes: number of modes K.
       code: width of the codes.
       curve_width: hidden width of the curves' network.
+      detail: as `FieldNet.detail`.
+      gate: how soon movement allows paint, as `compositing.gate` takes it.
     """
 
     features: tuple[int, ...] = (16, 32, 64, 128)
     modes: int = 4
     code: int = 128
     curve_width: int = 64
+    detail: int = 0
+    gate: float = 12.0
 
     def setup(self):
         """Names the two networks."""
-        self.fields = FieldNet(self.features, self.modes, self.code)
+        self.fields = FieldNet(self.features, self.modes, self.code, self.detail)
         self.curves = Curves(self.modes, self.curve_width)
 
     def __call__(self, condition: Mapping[str, jax.Array], *, train: bool) -> dict[str, jax.Array]:
@@ -160,7 +202,8 @@ class Generator(nn.Module):
         del train  # no random numbers and no running averages
         fields, code, shown = self.fields(condition["image"], condition["units"])
         amplitudes = self.curves(code, condition["path"])
-        return compositing.compose(condition["image"], fields, amplitudes) | {"shown": shown}
+        outputs = compositing.compose(condition["image"], fields, amplitudes, self.gate)
+        return outputs | {"shown": shown}
 
     def predict(
         self, image: jax.Array, target: jax.Array, path: jax.Array

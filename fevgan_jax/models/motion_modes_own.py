@@ -66,7 +66,8 @@ class Generator(motion_modes.Generator):
         path = jnp.cumsum(jax.nn.softmax(self.pace), axis=1)[label]
         path = jnp.pad(path, ((0, 0), (1, 0)))
         fields, code, _ = self.fields(condition["image"], target)
-        outputs = compositing.compose(condition["image"], fields, self.curves(code, path))
+        amplitudes = self.curves(code, path)
+        outputs = compositing.compose(condition["image"], fields, amplitudes, self.gate)
         return outputs | {"drift": target - jnp.asarray(units.table(self.start))[label]}
 
 

@@ -89,7 +89,7 @@ def mirrored_stage(name):
     to_crop[:, 2] = original.to_crop @ (width, 0, 1) * [-1, 1] + [side, 0]
     flipped = {
         field: np.ascontiguousarray(getattr(original, field)[:, ::-1])
-        for field in ("picture", "face", "inside", "fade", "openings")
+        for field in ("picture", "face", "inside", "paintable", "fade", "openings")
     }
     return moving.Stage(to_crop=to_crop, **flipped)
 

@@ -1,5 +1,7 @@
 """A photo's pixels, moved in place: still where nothing moves, exact where the photo is kept."""
 
+import dataclasses
+
 import cv2
 import numpy as np
 import pytest
@@ -88,6 +90,18 @@ def test_the_movement_fades_without_a_seam(face):
     assert (moved != ramp).any()
     steps = np.abs(np.diff(moved.astype(int), axis=1)).max()
     assert steps <= 2, "neighbours of one row, which the photo has alike"
+
+
+def test_paint_ends_without_a_seam(face):
+    white = np.full((512, 512, 3), 255, np.uint8)
+    stage = moving.on_photo(white, face[1], SIDE)
+    black = np.full((SIDE, SIDE, 3), -1, np.float32)
+    all_over = frame()._replace(paint=np.ones((SIDE, SIDE), np.float32), colour=black)
+    stage = dataclasses.replace(stage, openings=np.zeros_like(stage.openings))
+    painted = drawn(stage, all_over).astype(int)
+    assert painted.min() == 0, "it is seen"
+    steps = [np.abs(np.diff(painted, axis=axis)).max() for axis in (0, 1)]
+    assert max(steps) < 80, "a hard edge gives 167"
 
 
 def test_the_flow_points_to_where_a_pixel_comes_from(face):

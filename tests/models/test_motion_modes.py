@@ -26,7 +26,7 @@ def reference():
         return variables, {name: arrays[name] for name in arrays.files}
 
 
-def narrow(seed=0, rows=2, side=16):
+def narrow(seed=0, rows=2, side=16, net=NARROW):
     """A narrow generator's variables, drawn so that everything moves, and a condition."""
     random = np.random.default_rng(seed)
     given = {
@@ -34,7 +34,7 @@ def narrow(seed=0, rows=2, side=16):
         "units": jnp.asarray(random.normal(size=(rows, 56)), jnp.float32),
         "path": jnp.asarray(np.tile([0.0, 0.5, 1.0], (rows, 1)), jnp.float32),
     }
-    variables = NARROW.init(jax.random.key(seed), given, train=False)
+    variables = net.init(jax.random.key(seed), given, train=False)
     leaves, tree = jax.tree.flatten(variables)
     drawn = [
         leaf + 0.1 * jax.random.normal(jax.random.key(i), leaf.shape)
@@ -66,17 +66,54 @@ def test_the_way_starts_with_the_photo_itself_at_any_size(side):
     variables, given = narrow()
     photo = jax.random.uniform(jax.random.key(3), (2, side, side + 5, 3), minval=-1.0)
     fields, amplitudes, _ = NARROW.apply(variables, *given.values(), method=NARROW.predict)
-    video = compositing.compose(photo, fields, amplitudes)["video"]
+    video = compositing.compose(photo, fields, amplitudes, NARROW.gate)["video"]
     np.testing.assert_array_equal(video[:, 0], photo)
     assert np.abs(video[:, 2] - photo).max() > 0.1
 
 
-def test_one_photo_serves_all_targets():
+def test_the_gate_says_how_soon_paint_is_allowed():
+    amplitudes = jnp.array([[0.0, 0.0], [0.2, 0.2]])
+    np.testing.assert_allclose(compositing.gate(amplitudes, 12.0), [0, 1 - np.exp(-0.96)], 1e-5)
     variables, given = narrow()
-    one = given["image"][:1]
-    fields, *_ = NARROW.apply(variables, one, *list(given.values())[1:], method=NARROW.predict)
+    masks = [
+        NARROW.clone(gate=gate).apply(variables, given, train=False)["mask"] for gate in (1.0, 1e6)
+    ]
+    assert (masks[0][:, 2] < 0.9 * masks[1][:, 2]).all()
+    assert masks[1][:, 0].max() == 0
+
+
+def test_detail_adds_to_the_fields_of_a_smaller_network():
+    variables, given = narrow()
+    detailed = NARROW.clone(detail=8)
+    large = given | {"image": jnp.repeat(jnp.repeat(given["image"], 2, axis=1), 2, axis=2)}
+    drawn = detailed.init(jax.random.key(1), large, train=False)["params"]
+    params = {
+        "fields": drawn["fields"] | variables["params"]["fields"],
+        "curves": variables["params"]["curves"],
+    }
+    fields, *rest = NARROW.apply(variables, *given.values(), method=NARROW.predict)
+
+    def apply(params):
+        return detailed.apply({"params": params}, *large.values(), method=detailed.predict)
+
+    untrained, *same = apply(params)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), untrained, fields.resized(32, 32)
+    )
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), same, rest)
+    gradient = jax.grad(lambda params: jnp.square(apply(params)[0].flow).sum())(params)
+    heads = gradient["fields"]["detail"]["heads"]["kernel"]
+    assert np.abs(heads).max() > 0, "it can be trained"
+
+
+@pytest.mark.parametrize("detail", [0, 8])
+def test_one_photo_serves_all_targets(detail):
+    net = NARROW.clone(detail=detail)
+    variables, given = narrow(net=net)
+    one, *rest = given["image"][:1], *list(given.values())[1:]
+    fields, *_ = net.apply(variables, one, *rest, method=net.predict)
     rows = jnp.repeat(one, 2, axis=0)
-    apart, *_ = NARROW.apply(variables, rows, *list(given.values())[1:], method=NARROW.predict)
+    apart, *_ = net.apply(variables, rows, *rest, method=net.predict)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), fields, apart)
     assert np.abs(fields.flow[0] - fields.flow[1]).max() > 1e-3
 
