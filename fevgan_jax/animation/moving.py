@@ -28,8 +28,8 @@ _STRETCHED, _SHARP = 0.2, 0.5
 """Area of the photo in a pixel of the crop below which eyes and teeth are stretched too far to be
 shown, and from which they are shown as they are (choice, by eye)."""
 _PAINTED_FROM = 0.06
-"""How far inside the face's oval paint has its whole strength, in shares of the crop's side (choice:
-what the model paints at the edge of what it was shown would end there with a line)."""
+"""How far inside the face's oval paint has its whole strength, in shares of the crop's side
+(choice: what is painted at the edge of what the model was shown would end there with a line)."""
 _STILL = 1e-3
 """Pixels that move by less than this are the photo's own."""
 
