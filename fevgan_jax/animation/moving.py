@@ -14,16 +14,20 @@ _FADE_FROM, _FADE_TO = 0.02, 0.16
 crop's side (choice: hair and background stay still, and skin is not seen to stretch)."""
 _SPREAD = 3 / 64
 """Width of the blur that carries the oval's flow beyond it, in shares of the side."""
-_OWN_HUE = 0.35
-"""How much of its hue paint keeps; the rest is that of the face's brightest skin (choice, by eye
-on portraits: the shipped network's teeth turn bluish with all of it, and its tongues grey with
-none)."""
 _BRIGHTEST = 97
-"""Percentile of the face's pixels, channel by channel, that stands for its brightest skin."""
+"""Percentile of pixels, channel by channel, that stands for the brightest."""
+_FAIR_SKIN = np.float32([0.85, 0.76, 0.72])
+"""The brightest skin of a fair face in white light, sRGB (choice: as in studio portraits)."""
 _FAINTEST = 1 / 512
 """Less paint than this changes no pixel's value."""
 _EDGES = slice(36, 42), slice(42, 48), slice(60, 68)
 """The landmarks around the right and the left eye and between the lips (forced: dlib's order)."""
+_UPPER_LIP, _LOWER_LIP = [61, 62, 63], [67, 66, 65]
+"""The landmarks of the inner edges of both lips, from right to left (forced: dlib's order)."""
+_CLOSED, _OPEN = 0.008, 0.02
+"""Distance of these edges, in shares of the side, up to which a mouth is closed and from which what
+lies between is teeth (choice: closed ones have at most 0.008 in 40 of 60 portraits, and all others
+more than 0.017)."""
 _STRETCHED, _SHARP = 0.2, 0.5
 """Area of the photo in a pixel of the crop below which eyes and teeth are stretched too far to be
 shown, and from which they are shown as they are (choice, by eye)."""
@@ -73,19 +77,24 @@ class Stage:
         return slice(top, bottom), slice(left, right)
 
     @functools.cached_property
-    def light(self) -> np.ndarray:
-        """Colour `[3]` of the brightest skin, in [0, 1]: what white looks like in this photo."""
+    def white(self) -> np.ndarray:
+        """What white looks like in this photo's light, `[3]` in [0, 1].
+
+        Channel by channel the brightest of the photo, or what fair skin would make of this face
+        (choice: either may have nothing that is bright in one of the channels).
+        """
         skin = self.face[(self.inside > 0) & (self.face > 0).any(-1)]
-        return np.float32(np.percentile(skin, _BRIGHTEST, axis=0) / 255)
+        by_skin = np.percentile(skin, _BRIGHTEST, axis=0) / _FAIR_SKIN
+        by_photo = np.percentile(self.picture[::4, ::4].reshape(-1, 3), _BRIGHTEST, axis=0)
+        return np.float32(np.maximum(by_skin, by_photo).clip(0, 255) / 255)
 
     def lit(self, colour: np.ndarray) -> np.ndarray:
-        """Paint, float32 `[S, S, 3]` in [-1, 1], as this photo's light shows it, in [0, 255].
+        """Paint, float32 `[S, S, 3]` in [-1, 1], as this photo shows it, in [0, 255].
 
-        Its brightness is kept, but nothing is brighter than the brightest skin.
+        Nothing is brighter than white is in the photo: what the model paints in the light of
+        rendered heads would shine in a dark one.
         """
-        own = (colour + 1) / 2
-        tinted = own.mean(-1, keepdims=True) * (self.light / self.light.mean())
-        return 255 * np.minimum(_OWN_HUE * own + (1 - _OWN_HUE) * tinted, self.light)
+        return 255 * np.minimum((colour + 1) / 2, self.white)
 
     def paint(self, frame: Frame) -> np.ndarray:
         """How much of a pixel is painted, `[S, S]` in [0, 1].
@@ -218,7 +227,10 @@ def _smooth(share: np.ndarray) -> np.ndarray:
 
 def _openings(landmarks: np.ndarray, side: int) -> np.ndarray:
     """`Stage.openings` of landmarks `[68, 2]` in the crop's pixels."""
-    return np.max([crop.coverage(landmarks[edge], side)[..., 0] for edge in _EDGES], axis=0)
+    eyes_and_mouth = np.stack([crop.coverage(landmarks[edge], side)[..., 0] for edge in _EDGES])
+    gap = np.linalg.norm(landmarks[_UPPER_LIP] - landmarks[_LOWER_LIP], axis=-1).mean() / side
+    eyes_and_mouth[-1] *= _smooth((gap - _CLOSED) / (_OPEN - _CLOSED))
+    return eyes_and_mouth.max(0)
 
 
 def _paint(box: np.ndarray, painted: np.ndarray, colour: np.ndarray, wet: np.ndarray) -> None:

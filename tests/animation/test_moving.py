@@ -131,15 +131,26 @@ def test_paint_lies_where_the_mask_says(face):
 
 def test_paint_is_seen_in_the_photos_light(face):
     picture, landmarks = face
-    red = np.rint(picture * [1.0, 0.6, 0.4]).astype(np.uint8)
-    stage = moving.on_photo(red, landmarks, SIDE)
-    white = stage.lit(np.float32([1, 1, 1]))
+
+    def lit(light, colour):
+        changed = np.rint(picture * np.float32(light)).astype(np.uint8)
+        return moving.on_photo(changed, landmarks, SIDE).lit(np.float32(colour))
+
+    np.testing.assert_allclose(lit([1, 1, 1], [1, 1, 1]), 255, atol=25)
+    np.testing.assert_allclose(lit([0.4, 0.4, 0.4], [1, 1, 1]), 0.4 * 255, atol=15)
+    white = lit([1.0, 0.6, 0.4], [1, 1, 1])
     assert white[0] > 1.3 * white[1] > 1.3 * white[2]
-    np.testing.assert_allclose(stage.lit(np.float32([-1, -1, -1])), 0)
-    brightest = 255 * stage.light
-    assert (stage.lit(np.float32([1, 1, 1])) <= brightest).all()
-    blue, grey = stage.lit(np.float32([-0.5, 0, 0.5])), stage.lit(np.float32([0, 0, 0]))
-    assert blue[2] / blue[0] < 2 * grey[2] / grey[0], "the paint's own would be 3"
+    np.testing.assert_allclose(lit([1, 1, 1], [-0.5, 0, -1]), [63.75, 127.5, 0])
+
+
+def test_between_closed_lips_are_no_teeth(face):
+    picture, landmarks = face
+    closed = landmarks.copy()
+    closed[[67, 66, 65]] = landmarks[[61, 62, 63]] + [0, 0.3]
+    all_over = frame()._replace(paint=np.ones((SIDE, SIDE), np.float32))
+    stage = moving.on_photo(picture, closed, SIDE)
+    column, row = crop.move(closed[60:68], crop.align(closed, SIDE)).mean(0).astype(int)
+    assert stage.paint(all_over)[row - 1 : row + 2, column].min() == 1
 
 
 def test_a_face_at_the_photos_edge(face):
