@@ -29,13 +29,15 @@ class Frame(NamedTuple):
     Attributes:
       flow: float32 `[S, S, 2]`, (column, row) in shares of the crop's side: where in the photo a
         pixel comes from, minus its own place.
-      paint: float32 `[S, S]` in [0, 1], how much of a pixel is painted.
+      paint: float32 `[S, S]` in [0, 1], how much of a pixel is painted where movement allows it.
       colour: float32 `[S, S, 3]` in [-1, 1], with what.
+      gate: how much paint the movement allows, in [0, 1].
     """
 
     flow: np.ndarray
     paint: np.ndarray
     colour: np.ndarray
+    gate: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,8 +66,9 @@ class Motion:
         logits = np.tensordot(weights, self.mask, 1) + np.float32(compositing.MASK_START)
         return Frame(
             flow=np.tensordot(self.amplitudes[t], self.flow, 1),
-            paint=self.gate[t] / (1 + np.exp(-np.clip(logits, -30, 30))),
+            paint=1 / (1 + np.exp(-np.clip(logits, -30, 30))),
             colour=np.tanh(np.tensordot(weights, self.colour, 1)),
+            gate=self.gate[t],
         )
 
 

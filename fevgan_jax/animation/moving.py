@@ -18,8 +18,6 @@ _BRIGHTEST = 97
 """Percentile of pixels, channel by channel, that stands for the brightest."""
 _FAIR_SKIN = np.float32([0.85, 0.76, 0.72])
 """The brightest skin of a fair face in white light, sRGB (choice: as in studio portraits)."""
-_FAINTEST = 1 / 512
-"""Less paint than this changes no pixel's value."""
 _EDGES = slice(36, 42), slice(42, 48), slice(60, 68)
 """The landmarks around the right and the left eye and between the lips (forced: dlib's order)."""
 _UPPER_LIP, _LOWER_LIP = [61, 62, 63], [67, 66, 65]
@@ -31,9 +29,12 @@ more than 0.017)."""
 _STRETCHED, _SHARP = 0.2, 0.5
 """Area of the photo in a pixel of the crop below which eyes and teeth are stretched too far to be
 shown, and from which they are shown as they are (choice, by eye)."""
-_PAINTED_FROM = 0.06
+_PAINTED_FROM = 0.12
 """How far inside the face's oval paint has its whole strength, in shares of the crop's side
 (choice: what is painted at the edge of what the model was shown would end there with a line)."""
+_CONTRAST = 2.5
+"""How much steeper the edges of paint are in the photo's pixels than they were in the crop's
+(choice, by eye: teeth and lids have edges, and faint paint around a mouth looks like dirt)."""
 _STILL = 1e-3
 """Pixels that move by less than this are the photo's own."""
 
@@ -97,7 +98,7 @@ class Stage:
         return 255 * np.minimum((colour + 1) / 2, self.white)
 
     def paint(self, frame: Frame) -> np.ndarray:
-        """How much of a pixel is painted, `[S, S]` in [0, 1].
+        """How much of a pixel is painted once the movement allows it, `[S, S]` in [0, 1].
 
         Eyes and teeth that the photo shows are moved and not painted, unless they would be
         stretched (choice: paint is as coarse as the crop, and its colours are those of rendered
@@ -213,8 +214,9 @@ def draw(stage: Stage, frame: Frame, onto: np.ndarray) -> None:
     )
     box = onto[rows, columns]
     np.copyto(box, moved, where=(np.abs(by).max(-1) > _STILL)[..., None])
-    painted = stage.enlarged(stage.paint(frame), cv2.BORDER_CONSTANT)
-    wet = painted > _FAINTEST
+    paint = stage.enlarged(stage.paint(frame), cv2.BORDER_CONSTANT)
+    painted = frame.gate * (_CONTRAST * (paint - 0.5) + 0.5).clip(0, 1)
+    wet = painted > 0
     if wet.any():
         _paint(box, painted, stage.enlarged(stage.lit(frame.colour)), wet)
 
@@ -236,7 +238,7 @@ def _openings(landmarks: np.ndarray, side: int) -> np.ndarray:
 def _paint(box: np.ndarray, painted: np.ndarray, colour: np.ndarray, wet: np.ndarray) -> None:
     rows, columns = (np.flatnonzero(wet.any(axis)) for axis in (1, 0))
     part = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    share = painted[part].clip(0, 1)[..., None]
+    share = painted[part][..., None]
     mixed = box[part] * (1 - share) + colour[part] * share
     np.copyto(box[part], np.rint(mixed).clip(0, 255).astype(np.uint8), where=wet[part][..., None])
 

@@ -28,7 +28,7 @@ def frame(flow=(0.0, 0.0), paint=0.0):
     painted[48:52, 28:36] = paint
     colour = np.broadcast_to(np.float32([-1, 1, -1]), (SIDE, SIDE, 3))
     everywhere = np.broadcast_to(np.float32(flow), (SIDE, SIDE, 2))
-    return Frame(everywhere.copy(), painted, colour.copy())
+    return Frame(everywhere.copy(), painted, colour.copy(), gate=1.0)
 
 
 def drawn(stage, frame):
@@ -127,6 +127,18 @@ def test_paint_lies_where_the_mask_says(face):
     np.testing.assert_allclose(got[98:102, 60:68], np.broadcast_to(paint, (4, 8, 3)), atol=1)
     assert paint.argmax() == 1, "green"
     np.testing.assert_array_equal(got[:90], stage.picture[:90])
+
+
+def test_faint_paint_is_left_out_and_movement_allows_the_rest(face):
+    picture, landmarks = face
+    stage = moving.on_crop(picture, landmarks, SIDE, 128)
+    np.testing.assert_array_equal(drawn(stage, frame(paint=0.3)), stage.picture)
+    full, half = (drawn(stage, frame(paint=0.7)._replace(gate=gate)) for gate in (1.0, 0.5))
+    chin = slice(98, 102), slice(60, 68)
+    np.testing.assert_array_equal(full[chin], drawn(stage, frame(paint=1.0))[chin])
+    mean = (full[chin].astype(int) + stage.picture[chin]) / 2
+    np.testing.assert_allclose(half[chin], mean, atol=1)
+    np.testing.assert_array_equal(drawn(stage, frame(paint=1.0)._replace(gate=0.0)), stage.picture)
 
 
 def test_paint_is_seen_in_the_photos_light(face):
