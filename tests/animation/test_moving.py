@@ -132,7 +132,7 @@ def test_paint_lies_where_the_mask_says(face):
 def test_faint_paint_is_left_out_and_movement_allows_the_rest(face):
     picture, landmarks = face
     stage = moving.on_crop(picture, landmarks, SIDE, 128)
-    np.testing.assert_array_equal(drawn(stage, frame(paint=0.25)), stage.picture)
+    np.testing.assert_array_equal(drawn(stage, frame(paint=0.2)), stage.picture)
     full, half = (drawn(stage, frame(paint=0.8)._replace(gate=gate)) for gate in (1.0, 0.5))
     chin = slice(98, 102), slice(60, 68)
     np.testing.assert_array_equal(full[chin], drawn(stage, frame(paint=1.0))[chin])
