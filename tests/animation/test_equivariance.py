@@ -120,9 +120,9 @@ BOUNDS = {
         "gamma 1.3": (2.4, 20),
     },
     "rendered": {
-        "mirrored": (1.2, 17),
+        "mirrored": (1.4, 27),
         "turned by 12": (2.7, 41),
-        "turned by -35": (1.4, 18),
+        "turned by -35": (1.5, 21),
         "turned by 90": (1.4, 21),
         "gain 0.8": (2.4, 36),
         "gamma 0.8": (2.8, 42),
