@@ -162,10 +162,10 @@ def _stages(
 ) -> list[list[moving.Stage]]:
     """The pictures that videos are made of, each with its faces."""
     picture = photos.read(path)
+    photos.check_light(picture, path)
     side = animator.side
     if picture.shape[:2] == (side, side):
         return [[moving.of_crop(picture, picture)]]
-    photos.check_light(picture, path)
     if options.longest_side and max(picture.shape[:2]) > options.longest_side:
         scale = options.longest_side / max(picture.shape[:2])
         picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)

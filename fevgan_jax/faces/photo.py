@@ -115,6 +115,7 @@ def prepare_photo(
       UserError: The file cannot be read, is all dark or all white, or shows no such face.
     """
     image = read(path)
+    check_light(image, path)
     if _is_finished(image, image_size):
         return image
     return _cropped(image, path, image_size, which)["photo"]
@@ -138,6 +139,7 @@ def prepare_face(
       UserError: The file cannot be read, is all dark or all white, or shows no such face.
     """
     image = read(path)
+    check_light(image, path)
     if _is_finished(image, image_size):
         landmarks = _one_face(image, path, which).astype(np.float32)
         return {"photo": image, "photo_landmarks": landmarks}
@@ -161,7 +163,6 @@ def _one_face(image: np.ndarray, path: str | os.PathLike, which: str) -> np.ndar
 def _cropped(
     image: np.ndarray, path: str | os.PathLike, size: int, which: str
 ) -> dict[str, np.ndarray]:
-    check_light(image, path)
     landmarks = _one_face(image, path, which)
     to_crop = crop.align(landmarks, size)
     return {

@@ -49,6 +49,12 @@ def test_each_video_starts_with_the_photo_and_leaves_it(photo):
         np.testing.assert_array_equal(video[:, :20], np.broadcast_to(picture[:20], (4, 20, 300, 3)))
 
 
+def test_a_black_crop_is_refused(tmp_path):
+    Image.new("RGB", (64, 64)).save(tmp_path / "black.png")
+    with pytest.raises(UserError, match=r"black\.png is nearly black all over"):
+        videos(tmp_path / "black.png", ["happy"])
+
+
 def test_no_strength_is_the_photo(photo):
     (video,) = videos(photo, ["anger"], strength=0.0).values()
     np.testing.assert_array_equal(video, np.broadcast_to(video[:1], video.shape))

@@ -84,6 +84,9 @@ def test_a_photo_that_is_all_dark_or_light_is_refused(astronaut, tmp_path, level
     Image.fromarray(faint).save(tmp_path / "faint.png")
     with pytest.raises(UserError, match=rf"faint\.png is nearly {word} all over"):
         faces.prepare_photo(tmp_path / "faint.png")
+    Image.fromarray(faint[:64, :64]).save(tmp_path / "faint.png")
+    with pytest.raises(UserError, match=rf"faint\.png is nearly {word} all over"):
+        faces.prepare_photo(tmp_path / "faint.png")  # as large as a finished crop
 
 
 def test_a_phones_photo_is_read(astronaut, tmp_path):
