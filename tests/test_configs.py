@@ -11,9 +11,11 @@ from fevgan_jax.configs import base, mug
 from fevgan_jax.configs.ablation import without_identity_encoder, without_spatial_encoder
 from fevgan_jax.run.workdir import plain
 from fevgan_jax.runtime import config_flag
+from fevgan_jax.training import released
 from fevgan_jax.training.check import check_config
 from fevgan_jax.training.family import frozen_encoders
 from fevgan_jax.training.optimizers import make_schedule
+from fevgan_jax.training.state import frozen_parts
 from fevgan_jax.training.step import make_train_step
 from tests import experiments
 
@@ -64,6 +66,20 @@ def test_a_rate_and_a_weight_may_be_a_schedule_instead(name, form):
     check_config(config)
     for weight in config.generator_loss.values():
         assert make_schedule(weight)(5) == pytest.approx(0.5)
+
+
+def test_motion_modes_of_128_pixels_train_what_those_of_64_do_not_have():
+    config = load("motion_modes_128")
+    _, state = experiments.start(config)
+    params = released.start_from(config, state).generator.params
+    detail = params["fields"].pop("detail")
+    assert detail.keys() == {"stem", "block", "heads"}
+    jax.tree.map(
+        np.testing.assert_array_equal, params, released.generator("motion_modes")[1]["params"]
+    )
+    frozen = frozen_parts(config, "generator", state.generator.params)
+    assert not any(jax.tree.leaves(frozen["fields"].pop("detail")))
+    assert all(jax.tree.leaves(frozen))
 
 
 def test_an_ablation_changes_one_field_and_keeps_the_losses():
