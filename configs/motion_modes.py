@@ -30,9 +30,10 @@ def get_config() -> ml_collections.ConfigDict:
     config.model.generator = ml_collections.ConfigDict()
     config.model.generator.features = (16, 32, 64, 128)  # choice: 2 million parameters
     config.model.generator.modes = 4  # choice: a few flow fields per target; six were no better
-    # choice: at the amplitudes that training converges to, |a|^2 of 0.08, nearly all paint is let
-    # through; 12 lets 0.6 through, and the photo's lips are seen through painted teeth.
-    config.model.generator.gate = 60.0
+    # choice: paint is let through from the smallest movement in the pairs, |a|^2 of 0.002, so that
+    # the mask learns how wide a mouth is open on the way; 12 lets 0.6 through at the end of the way,
+    # and the photo's lips are seen through painted teeth.
+    config.model.generator.gate = 1000.0
     config.model.discriminator = ml_collections.ConfigDict()
     config.model.discriminator.features = (32, 64, 128)  # choice: patches of 22 pixels
 
