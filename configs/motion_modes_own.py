@@ -6,8 +6,8 @@
 
 It starts from the released motion modes. A set whose labels are not the six expressions names in
 `--config.model.generator.start` which expression each label starts from. A config of one's own may
-add `adversarial` to both losses for sharper mouths: frames and clips are judged. No figure has been
-measured on real clips.
+add `adversarial` to both losses: frames and clips are judged. Its weight in the generator's should
+be about 0.01: on 54 clips 0.1 made the faces move less. No figure has been measured on real clips.
 """
 
 import ml_collections
