@@ -7,11 +7,12 @@ Each expression gives a GIF, an MP4 and a WebP, and all of them one sheet of fra
 """
 
 import dataclasses
+import functools
 import hashlib
 import importlib
 import os
 import pathlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -30,6 +31,8 @@ from fevgan_jax.training.family import build_family
 from fevgan_jax.training.sampling import clip_keys
 
 write_outputs = output.write
+
+_Videos = Mapping[str, np.ndarray] | Iterator[tuple[str, np.ndarray]]
 
 _PICTURES = (
     ".avif", ".bmp", ".gif", ".heic", ".heif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp",
@@ -147,37 +150,52 @@ def _main() -> None:
     given = {field.name: flags.FLAGS[field.name] for field in dataclasses.fields(portrait.Options)}
     options = portrait.Options(**{name: flag.value for name, flag in given.items()})
     options = dataclasses.replace(options, units=tuple(options.units))
-    require_folder(_OUTPUT.value)
-    photo = pathlib.Path(_PHOTO.value)
-    if photo.is_dir():
-        _of_folder(photo, options)
+    folder = pathlib.Path(_OUTPUT.value)
+    require_folder(folder)
+    make, fps = _maker(_expressions(_EXPRESSION.value), options)
+
+    def of_photo(photo: pathlib.Path, folder: pathlib.Path) -> None:
+        for path in output.write(make(photo), folder, fps):
+            print(path)
+
+    if os.path.isdir(_PHOTO.value):
+        _of_folder(pathlib.Path(_PHOTO.value), folder, of_photo)
     else:
-        _of_photo(photo, pathlib.Path(_OUTPUT.value), options)
+        of_photo(pathlib.Path(_PHOTO.value), folder)
 
 
-def _of_photo(photo: pathlib.Path, folder: pathlib.Path, options: portrait.Options) -> None:
-    expressions = _expressions(_EXPRESSION.value)
+def _maker(
+    expressions: Sequence[str], options: portrait.Options
+) -> tuple[Callable[[pathlib.Path], _Videos], float]:
+    """What makes a photo's videos, and their frames per second.
+
+    What is asked for is read once, so that a mistake in it is told before any photo is opened.
+    """
     if _moves_photos(_WORKDIR.value) and _SAMPLES.value == 1:
         animator = animation_model.load(_WORKDIR.value, _WEIGHTS_DIR.value)
         wanted = portrait.order(expressions, options, animator.presets)
-        videos, fps = portrait.animate(animator, photo, wanted, options), wanted.fps
-    else:
-        videos = generate(
-            _WORKDIR.value,
-            photo,
-            expressions,
-            _WEIGHTS_DIR.value,
-            _SEED.value,
-            _SAMPLES.value,
-            options,
-        )
-        fps = options.fps or portrait.FPS
-    for path in output.write(videos, folder, fps):
-        print(path)
+        make = functools.partial(portrait.animate, animator, wanted=wanted, options=options)
+        return make, wanted.fps
+    make = functools.partial(
+        generate,
+        _WORKDIR.value,
+        expressions=expressions,
+        weights_dir=_WEIGHTS_DIR.value,
+        seed=_SEED.value,
+        num_samples=_SAMPLES.value,
+        options=options,
+    )
+    return make, options.fps or portrait.FPS
 
 
-def _of_folder(folder: pathlib.Path, options: portrait.Options) -> None:
+def _of_folder(
+    folder: pathlib.Path,
+    out: pathlib.Path,
+    of_photo: Callable[[pathlib.Path, pathlib.Path], None],
+) -> None:
     """Goes on past a photo that cannot be used, and lists those at the end."""
+    if out.resolve() == folder.resolve():
+        raise UserError(f"--output is the folder of the photos, {folder}: name another one.")
     photos = sorted(path for path in folder.iterdir() if path.suffix.lower() in _PICTURES)
     if not photos:
         raise UserError(f"{folder} holds no photo; give a photo, or a folder of some.")
@@ -185,7 +203,7 @@ def _of_folder(folder: pathlib.Path, options: portrait.Options) -> None:
     for number, photo in enumerate(photos, 1):
         logging.info("%s (%d of %d)", photo, number, len(photos))
         try:
-            _of_photo(photo, pathlib.Path(_OUTPUT.value) / photo.name, options)
+            of_photo(photo, out / photo.name)
         except UserError as error:
             failed.append(str(error))
     if failed:
@@ -212,11 +230,11 @@ if __name__ == "__main__":
     flags.DEFINE_string("face", "largest", "which of several: largest, all, or a number")
     flags.DEFINE_float("strength", 1.0, "0 is the photo, 1 the expression", lower_bound=0.0)
     flags.DEFINE_bool("head", None, "move the head as well; by default only with --frame=crop")
-    flags.DEFINE_float("fps", None, "frames per second (25)", lower_bound=1.0)
+    flags.DEFINE_float("fps", None, "frames per second (25)", 1.0, 240.0)
     flags.DEFINE_float("seconds", None, "length of the video (1.28)", lower_bound=0.1)
     flags.DEFINE_bool("loop", False, "go back to the photo")
     flags.DEFINE_integer("longest_side", 1920, "reduce larger photos to it; 0 keeps any size", 0)
-    flags.DEFINE_integer("size", 256, "side of the frames of --frame=crop", lower_bound=64)
+    flags.DEFINE_integer("size", 256, "side of the frames of --frame=crop", 64, 2048)
     _SEED = flags.DEFINE_integer("seed", 0, "of the noise, where a family draws any", lower_bound=0)
     _SAMPLES = flags.DEFINE_integer("samples", 1, "videos of each expression", lower_bound=1)
     _OUTPUT = flags.DEFINE_string("output", None, "the folder of the videos", required=True)

@@ -68,7 +68,9 @@ def run(tmp_path_factory):
 
 @pytest.fixture
 def crop(tmp_path):
-    write_atomic(tmp_path / "crop.png", media.png(np.full((64, 64, 3), 90, np.uint8)))
+    face = np.zeros((64, 64, 3), np.uint8)
+    face[4:60, 8:56] = 90
+    write_atomic(tmp_path / "crop.png", media.png(face))
     return tmp_path / "crop.png"
 
 
@@ -145,6 +147,13 @@ def test_a_folder_of_photos_goes_on_past_a_bad_one(photo, tmp_path):
     stem = "happiness-0.5"
     assert names == [f"{stem}.gif", f"{stem}.mp4", f"{stem}.webp", "strip.png"]
     assert not (output / "broken.jpg").exists()
+    done = command(f"--photo={folder}", f"--output={folder}/../photos")
+    assert done.returncode == 2
+    assert "--output is the folder of the photos" in done.stderr
+    done = command(f"--photo={folder}", f"--output={output}", "--expression=foo")
+    assert done.returncode == 2
+    assert done.stderr.count("there is no expression 'foo'") == 1
+    assert "photos gave no video" not in done.stderr
 
 
 def test_an_output_that_is_a_file_is_refused_before_any_work(tmp_path):

@@ -18,6 +18,9 @@ _BRIGHTEST = 97
 """Percentile of pixels, channel by channel, that stands for the brightest."""
 _FAIR_SKIN = np.float32([0.85, 0.76, 0.72])
 """The brightest skin of a fair face in white light, sRGB (choice: as in studio portraits)."""
+_DARK_SKIN = 1.6
+"""How much brighter than its skin, in units of fair skin, a photo's light may be (choice: so much
+that teeth of a dark face are white in studio portraits)."""
 _EDGES = slice(36, 42), slice(42, 48), slice(60, 68)
 """The landmarks around the right and the left eye and between the lips (forced: dlib's order)."""
 _UPPER_LIP, _LOWER_LIP = [61, 62, 63], [67, 66, 65]
@@ -82,20 +85,23 @@ class Stage:
         """What white looks like in this photo's light, `[3]` in [0, 1].
 
         Channel by channel the brightest of the photo, or what fair skin would make of this face
-        (choice: either may have nothing that is bright in one of the channels).
+        (choice: either may have nothing that is bright in one of the channels). A window behind
+        a face in the shade tells the colour of the light, but not its brightness.
         """
         skin = self.face[(self.inside > 0) & (self.face > 0).any(-1)]
         by_skin = np.percentile(skin, _BRIGHTEST, axis=0) / _FAIR_SKIN
         by_photo = np.percentile(self.picture[::4, ::4].reshape(-1, 3), _BRIGHTEST, axis=0)
+        by_photo *= min(1, _DARK_SKIN * by_skin.max() / max(by_photo.max(), 1))
         return np.float32(np.maximum(by_skin, by_photo).clip(0, 255) / 255)
 
     def lit(self, colour: np.ndarray) -> np.ndarray:
         """Paint, float32 `[S, S, 3]` in [-1, 1], as this photo shows it, in [0, 255].
 
-        Nothing is brighter than white is in the photo: what the model paints in the light of
-        rendered heads would shine in a dark one.
+        It has the colour of the light, which the model knows from rendered heads alone, and
+        nothing is brighter than white is in the photo.
         """
-        return 255 * np.minimum((colour + 1) / 2, self.white)
+        tinted = (colour + 1) / 2 * self.white / self.white.max()
+        return 255 * np.minimum(tinted, self.white)
 
     def paint(self, frame: Frame) -> np.ndarray:
         """How much of a pixel is painted once the movement allows it, `[S, S]` in [0, 1].
@@ -108,7 +114,7 @@ class Stage:
         line = np.arange(len(self.openings), dtype=np.float32)
         columns, rows = columns + line, rows + line[:, None]
         (column_y, column_x), (row_y, row_x) = np.gradient(columns), np.gradient(rows)
-        area = np.abs(column_x * row_y - column_y * row_x)
+        area = column_x * row_y - column_y * row_x  # negative where the flow folds
         sharp = np.clip((area - _STRETCHED) / (_SHARP - _STRETCHED), 0, 1)
         shown = sharp * cv2.remap(self.openings, columns, rows, cv2.INTER_LINEAR)
         return frame.paint * self.paintable * (1 - shown)

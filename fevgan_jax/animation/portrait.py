@@ -1,6 +1,7 @@
 """From a photo and what its face is asked to do to videos of it."""
 
 import dataclasses
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,10 @@ FPS = 25.0
 _SECONDS = 1.28
 """Length of a video (choice: the paper's 32 frames, at 25 a second)."""
 _MOST_FRAMES = 3_000
+_MOST_GIB = 4.0
+"""Of the frames of one video, which are made before any is written."""
+_STRONGEST = 10.0
+"""Beyond it, fields are noise (choice: an expression is 1, and from 2 on a grimace)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,16 +68,26 @@ class Options:
             raise UserError(
                 "a driven video has the pace of its clip: leave --fps and --loop out with --drive."
             )
+        for name in ("fps", "seconds", "strength"):
+            value = getattr(self, name)
+            if value is not None and not math.isfinite(value):
+                raise UserError(f"--{name}={value} is no number: give a finite one.")
+        if self.strength > _STRONGEST:
+            raise UserError(
+                f"--strength={self.strength:g} is too much: 1 is the whole expression, and "
+                f"{_STRONGEST:g} the most."
+            )
         if self.num_frames > _MOST_FRAMES:
             raise UserError(
-                f"--seconds and --fps ask for {self.num_frames} frames; ask for {_MOST_FRAMES} at "
-                "most."
+                f"--seconds and --fps ask for more than {_MOST_FRAMES} frames: give a smaller "
+                "number of one of them."
             )
 
     @property
     def num_frames(self) -> int:
         """Frames of a video that follows no clip."""
-        return max(2, round((self.seconds or _SECONDS) * (self.fps or FPS)))
+        wanted = (self.seconds or _SECONDS) * (self.fps or FPS)
+        return max(2, round(min(wanted, _MOST_FRAMES + 1)))
 
     @property
     def moves_head(self) -> bool:
@@ -162,13 +177,15 @@ def _stages(
 ) -> list[list[moving.Stage]]:
     """The pictures that videos are made of, each with its faces."""
     picture = photos.read(path)
-    photos.check_light(picture, path)
+    photos.check(picture, path)
     side = animator.side
-    if picture.shape[:2] == (side, side):
+    if photos.is_finished(picture, side):
         return [[moving.of_crop(picture, picture)]]
     if options.longest_side and max(picture.shape[:2]) > options.longest_side:
         scale = options.longest_side / max(picture.shape[:2])
-        picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        size = [max(1, round(scale * side)) for side in picture.shape[1::-1]]
+        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+        photos.check(picture, path)
     chosen = [face.landmarks for face in find.choose(find.faces(picture), options.face, path)]
     if options.frame == "photo":
         return [[moving.on_photo(picture, landmarks, side) for landmarks in chosen]]
@@ -190,6 +207,13 @@ def _motions(
 
 def _draw(stages: Sequence[moving.Stage], of_faces: Sequence[Motion | list[Frame]]) -> np.ndarray:
     picture = stages[0].picture
+    needed = len(of_faces[0]) * picture.nbytes / 2**30
+    if needed > _MOST_GIB:
+        raise UserError(
+            f"{len(of_faces[0])} frames of {picture.shape[1]}x{picture.shape[0]} pixels need "
+            f"{needed:.1f} GiB of memory, and {_MOST_GIB:g} are the most: give a smaller "
+            "--seconds, --fps, --size or --longest_side."
+        )
     video = np.empty((len(of_faces[0]), *picture.shape), np.uint8)
 
     def draw(t: int) -> None:

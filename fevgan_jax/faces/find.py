@@ -96,7 +96,7 @@ def choose(there: list[Face], which: str, path: str | os.PathLike) -> list[Face]
         return there
     if which == "largest":
         return [max(there, key=lambda face: face.width)]
-    if not which.isdigit() or not 1 <= int(which) <= len(there):
+    if which not in map(str, range(1, len(there) + 1)):
         raise UserError(
             f"{path} has no face {which!r}: give --face=largest, --face=all, or the number of one "
             f"of its faces, {_listed(there)}."

@@ -4,7 +4,7 @@ import os
 import warnings
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from fevgan_jax.faces import crop, find
 from fevgan_jax.runtime.errors import UserError
@@ -15,6 +15,18 @@ _DARK, _BRIGHT = 30, 235
 """Grey values: a photo is accepted if a hundredth of its pixels is brighter than the first, and a
 hundredth darker than the second (choice: in 60 portraits these are 226 and more, and 82 and
 less)."""
+_SMALLEST = 32
+"""Sides of a picture below this show no face, in pixels."""
+_BLACK = 16
+"""What JPEG makes of a finished crop's black corners is darker."""
+_ORIENTATION = 0x0112
+"""The EXIF tag that says how a camera was held."""
+_TURNED = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90,
+}  # fmt: skip
+"""What makes a picture upright, by that tag's value (forced: EXIF 2.32)."""
 
 
 def read(path: str | os.PathLike, reduction: int = 1) -> np.ndarray:
@@ -39,8 +51,9 @@ def read(path: str | os.PathLike, reduction: int = 1) -> np.ndarray:
             _open_heif(path)
             with Image.open(path) as image:
                 drafted = image.draft(None, (image.width // reduction, image.height // reduction))
-                ImageOps.exif_transpose(image, in_place=True)
-                rgb = _to_rgb(image)
+                turn = _TURNED.get(_orientation(image))
+                upright = image if turn is None else image.transpose(turn)
+                rgb = _to_rgb(upright)
                 return rgb if drafted else np.asarray(Image.fromarray(rgb).reduce(reduction))
     except FileNotFoundError as error:
         raise UserError(f"{path}: there is no such photo; check the path.") from error
@@ -50,8 +63,8 @@ def read(path: str | os.PathLike, reduction: int = 1) -> np.ndarray:
         raise UserError(f"{path} has too many pixels for a photo; give a smaller one.") from error
     except UnidentifiedImageError as error:
         raise UserError(f"{path} is not a picture; give a JPEG, PNG or HEIC photo.") from error
-    # Pillow's readers raise these and others on truncated or damaged files.
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    # Pillow's readers raise errors of any kind on truncated or damaged files.
+    except Exception as error:
         raise UserError(
             f"{path} cannot be read ({error}); save it again as JPEG or PNG."
         ) from error
@@ -67,16 +80,27 @@ def _open_heif(path: str | os.PathLike) -> None:
         pillow_heif.register_heif_opener()
 
 
-def check_light(image: np.ndarray, path: str | os.PathLike) -> None:
-    """Refuses a photo that is nearly black or white.
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation; 1, upright, where the tags cannot be read."""
+    try:
+        return image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # tags may be damaged in any way, and the picture may be good
+        return 1
+
+
+def check(image: np.ndarray, path: str | os.PathLike) -> None:
+    """Refuses a photo that is nearly black or white, or too small for a face.
 
     Args:
       image: uint8 `[H, W, 3]`.
       path: the photo's name in messages.
 
     Raises:
-      UserError: it is nearly black or nearly white.
+      UserError: it is nearly black, nearly white or too small.
     """
+    height, width = image.shape[:2]
+    if min(height, width) < _SMALLEST:
+        raise UserError(f"{path} has {width}x{height} pixels, too few for a face: give more.")
     low, high = np.percentile(image[::2, ::2].mean(-1), [1, 99])
     for failed, word, mend in (
         (high < _DARK, "black", "with more light"),
@@ -103,8 +127,8 @@ def prepare_photo(
     """Finds a face in a photo and crops it as the training clips are cropped.
 
     Args:
-      path: The photo. One of `image_size` x `image_size` pixels is taken for a finished crop and
-        returned unchanged; this needs no dlib.
+      path: The photo. A finished crop, see `is_finished`, is returned unchanged; this needs no
+        dlib.
       image_size: Side of the crop.
       which: The face, as in `find.choose`.
 
@@ -112,11 +136,11 @@ def prepare_photo(
       uint8 `[image_size, image_size, 3]`, an aligned face oval on black.
 
     Raises:
-      UserError: The file cannot be read, is all dark or all white, or shows no such face.
+      UserError: The file cannot be read, fails `check`, or shows no such face.
     """
     image = read(path)
-    check_light(image, path)
-    if _is_finished(image, image_size):
+    check(image, path)
+    if is_finished(image, image_size):
         return image
     return _cropped(image, path, image_size, which)["photo"]
 
@@ -136,18 +160,20 @@ def prepare_face(
       pixels.
 
     Raises:
-      UserError: The file cannot be read, is all dark or all white, or shows no such face.
+      UserError: The file cannot be read, fails `check`, or shows no such face.
     """
     image = read(path)
-    check_light(image, path)
-    if _is_finished(image, image_size):
+    check(image, path)
+    if is_finished(image, image_size):
         landmarks = _one_face(image, path, which).astype(np.float32)
         return {"photo": image, "photo_landmarks": landmarks}
     return _cropped(image, path, image_size, which)
 
 
-def _is_finished(image: np.ndarray, image_size: int) -> bool:
-    return image.shape[:2] == (image_size, image_size)
+def is_finished(image: np.ndarray, image_size: int) -> bool:
+    """Whether a picture is a finished crop: of this size, with black corners around an oval."""
+    corners = image[[0, 0, -1, -1], [0, -1, 0, -1]]
+    return image.shape[:2] == (image_size, image_size) and corners.max() < _BLACK
 
 
 def _one_face(image: np.ndarray, path: str | os.PathLike, which: str) -> np.ndarray:

@@ -5,6 +5,8 @@ motion relative to the photo: nod (chin down), turn, tilt and nearness, scaled b
 """
 
 import functools
+import math
+import zlib
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
@@ -37,6 +39,11 @@ HEAD_SCALE = np.array([0.2, 0.2, 0.2, 2.0], np.float32)
 (choice: about 1 at the apex of an expression, as the units are)."""
 
 NEUTRAL = "neutral"
+
+_MOST = 10.0
+"""The largest amount of a unit or share of a blend (choice: a whole one is 1)."""
+_LONGEST = 100
+"""Characters of a blend's name."""
 
 WORDS = {
     "angry": "anger", "furious": "anger", "rage": "anger", "cross": "anger",
@@ -145,7 +152,7 @@ def known(word: str, own: Collection[str] = ()) -> str:
         return name
     name = WORDS.get(name.lower(), name.lower())
     if name not in _presets():
-        names = [*own, *_presets(), *WORDS]
+        names = list(dict.fromkeys([*own, *_presets(), *WORDS]))
         raise UserError(f"there is no expression {word!r}: {did_you_mean(word, names)}")
     return name
 
@@ -169,7 +176,10 @@ def parse_expression(
     if ":" not in text:
         name = known(text, presets)
         return name, presets[name].copy()
-    parts = {known(name, presets): weight for name, weight in _amounts(text).items()}
+    parts = {}
+    for word, weight in _amounts(text).items():
+        name = known(word, presets)
+        parts[name] = parts.get(name, 0.0) + weight
     blend = sum(weight * presets[name] for name, weight in parts.items())
     return _label(parts), np.asarray(blend, np.float32)
 
@@ -213,18 +223,24 @@ def _unit_words() -> list[str]:
 def _amounts(text: str) -> dict[str, float]:
     amounts = {}
     for part in text.split(","):
-        name, _, amount = part.partition(":")
+        name, _, amount = map(str.strip, part.partition(":"))
         try:
-            amounts[name.strip()] = float(amount)
+            number = float(amount)
         except ValueError:
-            amounts[name.strip()] = float("nan")
-        if not np.isfinite(amounts[name.strip()]):
+            number = math.nan
+        if not abs(number) <= _MOST:
             raise UserError(
-                f"{part.strip()!r} is not a name with an amount: write NAME:NUMBER, "
-                "several of them with commas between."
+                f"{part.strip()!r} is not a name with an amount of at most {_MOST:g}: write "
+                "NAME:NUMBER, several of them with commas between, and names without a number in "
+                "a flag of their own."
             )
+        amounts[name] = amounts.get(name, 0.0) + number
     return amounts
 
 
 def _label(amounts: Mapping[str, float]) -> str:
-    return "_".join(f"{name}-{amount:g}" for name, amount in amounts.items())
+    label = "_".join(f"{name}-{amount:g}" for name, amount in amounts.items())
+    if len(label) <= _LONGEST:
+        return label
+    # No file's name may be much longer, and two long ones may differ at their ends.
+    return f"{label[:_LONGEST]}_{zlib.crc32(label.encode()):08x}"

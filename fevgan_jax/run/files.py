@@ -6,14 +6,19 @@ import tempfile
 
 from fevgan_jax.runtime.errors import UserError
 
+_LONGEST_NAME = 255
+"""Bytes of the longest name that Linux and macOS take."""
+
 
 def require_folder(path: str | os.PathLike) -> None:
     """Checks that files can be written into a folder, or that it can be made.
 
     Raises:
-      UserError: it, or a folder above it, is a file or may not be written.
+      UserError: it, or a folder above it, is a file, may not be written, or has too long a name.
     """
     there = pathlib.Path(path).absolute()
+    if any(len(os.fsencode(part)) > _LONGEST_NAME for part in there.parts):
+        raise UserError(f"a part of {path} is longer than {_LONGEST_NAME} bytes; shorten it.")
     while not os.path.lexists(there):
         there = there.parent
     if not there.is_dir():

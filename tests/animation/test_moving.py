@@ -155,6 +155,29 @@ def test_paint_is_seen_in_the_photos_light(face):
     np.testing.assert_allclose(lit([1, 1, 1], [-0.5, 0, -1]), [63.75, 127.5, 0])
 
 
+def test_a_window_behind_a_face_does_not_light_its_teeth(face):
+    picture, landmarks = face
+    inside = moving.on_photo(picture, landmarks, SIDE)
+    dark = np.full_like(picture, 250)
+    rows, columns = inside.box
+    dark[rows, columns] = picture[rows, columns] // 4
+    assert moving.on_photo(dark, landmarks, SIDE).white.max() < 0.5
+    assert inside.white.min() > 0.9
+
+
+def test_a_fold_of_the_flow_shows_no_second_row_of_teeth(face):
+    picture, landmarks = face
+    stage = moving.on_photo(picture, landmarks, SIDE)
+    column, row = crop.move(landmarks[60:68], stage.to_crop).mean(0)
+    all_over = frame()._replace(paint=np.ones((SIDE, SIDE), np.float32))
+    at = int(row), int(column)
+    assert stage.paint(all_over)[at] < 0.3
+    rows = np.arange(SIDE, dtype=np.float32)[:, None] / SIDE
+    flow = np.zeros((SIDE, SIDE, 2), np.float32)
+    flow[..., 1] = 2 * (row / SIDE - rows)  # upside down, at full size
+    assert stage.paint(all_over._replace(flow=flow))[at] == 1
+
+
 def test_between_closed_lips_are_no_teeth(face):
     picture, landmarks = face
     closed = landmarks.copy()

@@ -55,6 +55,32 @@ def test_a_black_crop_is_refused(tmp_path):
         videos(tmp_path / "black.png", ["happy"])
 
 
+def test_a_small_photo_that_is_no_crop_is_searched_for_a_face(tmp_path):
+    face = skimage.data.astronaut()[:256, 100:356]
+    Image.fromarray(face).resize((64, 64)).save(tmp_path / "small.png")
+    (small,) = videos(tmp_path / "small.png", ["happy"]).values()
+    # Hair and background.
+    np.testing.assert_array_equal(small[-1, :, :8], small[0, :, :8])
+    Image.fromarray(face[:64, :64]).save(tmp_path / "hair.png")
+    with pytest.raises(UserError, match=r"hair\.png: no face was found"):
+        videos(tmp_path / "hair.png", ["happy"])
+
+
+@pytest.mark.parametrize("size", [(3000, 1), (1, 3000), (20, 20)])
+def test_a_picture_of_few_pixels_is_refused(tmp_path, size):
+    Image.new("RGB", size, "grey").save(tmp_path / "few.png")
+    with pytest.raises(UserError, match=r"few\.png has .* pixels, too few for a face"):
+        videos(tmp_path / "few.png", ["happy"])
+    Image.new("RGB", (3000, 40), "grey").save(tmp_path / "few.png")
+    with pytest.raises(UserError, match=r"few\.png has 100x1 pixels"):
+        videos(tmp_path / "few.png", ["happy"], longest_side=100)
+
+
+def test_a_video_that_memory_cannot_hold_is_refused(photo):
+    with pytest.raises(UserError, match=r"2900 frames of 1600x1600 pixels need 20\.7 GiB"):
+        videos(photo, ["happy"], frame="crop", size=1600, seconds=116)
+
+
 def test_no_strength_is_the_photo(photo):
     (video,) = videos(photo, ["anger"], strength=0.0).values()
     np.testing.assert_array_equal(video, np.broadcast_to(video[:1], video.shape))
@@ -139,7 +165,7 @@ def test_large_photos_are_reduced_on_request(photo):
 def test_lengths():
     assert portrait.Options().num_frames == 32
     assert portrait.Options(seconds=2, fps=30).num_frames == 60
-    with pytest.raises(UserError, match="ask for 60000 frames"):
+    with pytest.raises(UserError, match="ask for more than 3000 frames"):
         portrait.order([], portrait.Options(seconds=1000, fps=60))
 
 
@@ -158,6 +184,11 @@ def test_what_is_asked_wrongly_is_said_before_any_work():
     for options, message in (
         (portrait.Options(drive="clip.mp4", loop=True), "leave --fps and --loop out"),
         (portrait.Options(units=("jawOpn:1",)), "no face unit 'jawOpn'"),
+        (portrait.Options(fps=float("inf")), "--fps=inf is no number"),
+        (portrait.Options(seconds=float("nan")), "--seconds=nan is no number"),
+        (portrait.Options(strength=float("nan")), "--strength=nan is no number"),
+        (portrait.Options(strength=1e3), "--strength=1000 is too much"),
+        (portrait.Options(seconds=1e300, fps=1e300), "more than 3000 frames"),
     ):
         with pytest.raises(UserError, match=message):
             portrait.order([], options)

@@ -1,11 +1,12 @@
 """faces/: reading, finding, aligning and masking, and one sentence for each bad input."""
 
+import struct
 import sys
 
 import numpy as np
 import pytest
 import skimage.data
-from PIL import Image
+from PIL import Image, ImageOps
 
 from fevgan_jax import faces
 from fevgan_jax.faces import crop, detect, photo
@@ -112,6 +113,25 @@ def test_pictures_of_every_kind(kind, astronaut, tmp_path):
     assert difference(got, expected) < tolerance
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_camera_may_be_held_in_any_way(orientation, astronaut, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(astronaut[:200]).save(tmp_path / "photo.png", exif=exif)
+    with Image.open(tmp_path / "photo.png") as image:
+        upright = np.asarray(ImageOps.exif_transpose(image))
+    np.testing.assert_array_equal(photo.read(tmp_path / "photo.png"), upright)
+
+
+def test_damaged_tags_do_not_stop_a_good_photo(astronaut, tmp_path):
+    path = tmp_path / "photo.jpg"
+    tags = struct.pack("<HHIHH", 0x112, 3, 1, 6, 0)  # held upright
+    tags += struct.pack("<HHI4s", 0x11A, 2, 4, b"abc")  # a resolution in letters
+    exif = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 2) + tags + bytes(4)
+    Image.fromarray(astronaut[:200]).save(path, exif=exif)
+    assert photo.read(path).shape == (300, 200, 3)
+
+
 @pytest.mark.parametrize("ending", ["jpg", "png"])
 def test_a_picture_is_read_reduced(ending, astronaut, tmp_path):
     image = Image.fromarray(astronaut).resize((300, 301))
@@ -147,7 +167,7 @@ def test_one_of_two_faces(astronaut, reference, tmp_path):
         faces.prepare_photo(tmp_path / "pair.png", which="all")
 
 
-@pytest.mark.parametrize("kind", ["missing", "folder", "text", "empty", "cut off", "huge"])
+@pytest.mark.parametrize("kind", ["missing", "folder", "text", "empty", "cut off", "huge", "avif"])
 def test_unreadable_files_are_named(kind, astronaut, tmp_path, monkeypatch):
     path = tmp_path / "photo.png"
     match kind:
@@ -157,6 +177,10 @@ def test_unreadable_files_are_named(kind, astronaut, tmp_path, monkeypatch):
             path.write_text("no picture")
         case "empty":
             path.touch()
+        case "avif":
+            Image.fromarray(astronaut).save(path, "AVIF")
+            start, end = path.read_bytes().split(b"mdat", 1)
+            path.write_bytes(start + b"mdat" + bytes(200) + end[200:])
         case "cut off":
             Image.fromarray(astronaut).save(path)
             path.write_bytes(path.read_bytes()[:20_000])

@@ -72,7 +72,7 @@ def test_which_faces_there_are_is_said(pair, caplog):
     assert "--face=largest is taken" in said
 
 
-@pytest.mark.parametrize("which", ["0", "3", "left", "-1", "1.5"])
+@pytest.mark.parametrize("which", ["0", "3", "left", "-1", "1.5", "²", "9" * 5000])
 def test_a_face_that_is_not_there_is_named_with_those_that_are(pair, which):
     with pytest.raises(UserError, match=rf"us\.jpg has no face '{which}'.*1 \(.*2 \("):
         find.choose(find.faces(pair), which, "us.jpg")

@@ -73,11 +73,35 @@ def test_units_without_a_side_move_both():
         (units.parse_units, "jawOpn:1", "no face unit 'jawOpn'.*'jawOpen'"),
         (units.parse_units, "jawOpen", "NAME:NUMBER"),
         (units.parse_units, "jawOpen:inf", "NAME:NUMBER"),
+        (units.parse_units, "jawOpen:1e38", "amount of at most 10"),
+        (units.parse_expression, "happy,sadness:0.5", "names without a number in a flag of their"),
     ],
 )
 def test_bad_words_get_one_sentence(read, text, message):
     with pytest.raises(UserError, match=message):
         read(text)
+
+
+def test_a_wrong_word_gets_each_known_name_once():
+    own = {name: units.preset(name) for name in ("anger", "wink")}
+    with pytest.raises(UserError) as told:
+        units.parse_expression("xyz", own)
+    assert str(told.value).count("anger,") == 1
+
+
+def test_names_for_the_same_are_added():
+    _, once = units.parse_expression("happiness:0.75")
+    for text in ("happy:0.5,joy:0.25", "happy:0.5,happy:0.25"):
+        name, target = units.parse_expression(text)
+        assert name == "happiness-0.75"
+        np.testing.assert_array_equal(target, once)
+
+
+def test_a_long_name_is_cut_and_stays_its_own():
+    amounts = [f"{name}:0.11" for name in units.NAMES[:40]]
+    names = {units.parse_units(",".join(amounts[:count]))[0] for count in (39, 40)}
+    assert len(names) == 2
+    assert max(map(len, names)) < 120
 
 
 def test_a_mirrored_target_is_its_own_mirror():

@@ -44,6 +44,11 @@ def test_a_folder_for_output_may_be_missing_but_no_file(tmp_path):
             require_folder(path)
 
 
+def test_a_folder_with_too_long_a_name_is_told(tmp_path):
+    with pytest.raises(UserError, match="longer than 255 bytes; shorten it"):
+        require_folder(tmp_path / ("ü" * 128) / "out")
+
+
 def test_a_folder_that_may_not_be_written_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(UserError, match="may not be written"):
