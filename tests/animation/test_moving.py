@@ -152,6 +152,8 @@ def test_paint_is_seen_in_the_photos_light(face):
     np.testing.assert_allclose(lit([0.4, 0.4, 0.4], [1, 1, 1]), 0.4 * 255, atol=15)
     white = lit([1.0, 0.6, 0.4], [1, 1, 1])
     assert white[0] > 1.3 * white[1] > 1.3 * white[2]
+    grey = lit([1.0, 0.6, 0.4], [-0.5, -0.5, -0.5])
+    assert grey[0] > 1.3 * grey[1] > 1.3 * grey[2]
     np.testing.assert_allclose(lit([1, 1, 1], [-0.5, 0, -1]), [63.75, 127.5, 0])
 
 

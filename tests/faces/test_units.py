@@ -83,7 +83,7 @@ def test_bad_words_get_one_sentence(read, text, message):
 
 
 def test_a_wrong_word_gets_each_known_name_once():
-    own = {name: units.preset(name) for name in ("anger", "wink")}
+    own = {"anger": units.preset("anger"), "wink": units.preset("joy")}
     with pytest.raises(UserError) as told:
         units.parse_expression("xyz", own)
     assert str(told.value).count("anger,") == 1
