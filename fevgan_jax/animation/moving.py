@@ -38,6 +38,8 @@ _PAINTED_FROM = 0.12
 _CONTRAST = 2.5
 """How much steeper the edges of paint are in the photo's pixels than they were in the crop's
 (choice, by eye: teeth and lids have edges, and faint paint around a mouth looks like dirt)."""
+_TEETH = 0.8
+"""How much of its hue white paint loses."""
 _STILL = 1e-3
 """Pixels that move by less than this are the photo's own."""
 
@@ -98,10 +100,13 @@ class Stage:
         """Paint, float32 `[S, S, 3]` in [-1, 1], as this photo shows it, in [0, 255].
 
         It has the colour of the light, which the model knows from rendered heads alone, and
-        nothing is brighter than white is in the photo.
+        nothing is brighter than white is in the photo. The brighter, the less hue of its own
+        (choice, by eye: what is bright is teeth, which are white, and those painted are greenish).
         """
-        tinted = (colour + 1) / 2 * self.white / self.white.max()
-        return 255 * np.minimum(tinted, self.white)
+        own = (colour + 1) / 2
+        grey = own.mean(-1, keepdims=True)
+        own = grey + (own - grey) * (1 - _TEETH * grey)
+        return 255 * np.minimum(own * self.white / self.white.max(), self.white)
 
     def paint(self, frame: Frame) -> np.ndarray:
         """How much of a pixel is painted once the movement allows it, `[S, S]` in [0, 1].
