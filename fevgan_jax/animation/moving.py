@@ -6,6 +6,7 @@ import functools
 import cv2
 import numpy as np
 
+from fevgan_jax.animation import light
 from fevgan_jax.animation.model import Frame
 from fevgan_jax.faces import crop
 
@@ -14,13 +15,6 @@ _FADE_FROM, _FADE_TO = 0.02, 0.16
 crop's side (choice: hair and background stay still, and skin is not seen to stretch)."""
 _SPREAD = 3 / 64
 """Width of the blur that carries the oval's flow beyond it, in shares of the side."""
-_BRIGHTEST = 97
-"""Percentile of pixels, channel by channel, that stands for the brightest."""
-_FAIR_SKIN = np.float32([0.85, 0.76, 0.72])
-"""The brightest skin of a fair face in white light, sRGB (choice: as in studio portraits)."""
-_DARK_SKIN = 1.6
-"""How much brighter than its skin, in units of fair skin, a photo's light may be (choice: so much
-that teeth of a dark face are white in studio portraits)."""
 _EDGES = slice(36, 42), slice(42, 48), slice(60, 68)
 """The landmarks around the right and the left eye and between the lips (forced: dlib's order)."""
 _UPPER_LIP, _LOWER_LIP = [61, 62, 63], [67, 66, 65]
@@ -38,8 +32,6 @@ _PAINTED_FROM = 0.12
 _CONTRAST = 2.5
 """How much steeper the edges of paint are in the photo's pixels than they were in the crop's
 (choice, by eye: teeth and lids have edges, and faint paint around a mouth looks like dirt)."""
-_TEETH = 0.8
-"""How much of its hue white paint loses."""
 _STILL = 1e-3
 """Pixels that move by less than this are the photo's own."""
 
@@ -84,29 +76,8 @@ class Stage:
 
     @functools.cached_property
     def white(self) -> np.ndarray:
-        """What white looks like in this photo's light, `[3]` in [0, 1].
-
-        Channel by channel the brightest of the photo, or what fair skin would make of this face
-        (choice: either may have nothing that is bright in one of the channels). A window behind
-        a face in the shade tells the colour of the light, but not its brightness.
-        """
-        skin = self.face[(self.inside > 0) & (self.face > 0).any(-1)]
-        by_skin = np.percentile(skin, _BRIGHTEST, axis=0) / _FAIR_SKIN
-        by_photo = np.percentile(self.picture[::4, ::4].reshape(-1, 3), _BRIGHTEST, axis=0)
-        by_photo *= min(1, _DARK_SKIN * by_skin.max() / max(by_photo.max(), 1))
-        return np.float32(np.maximum(by_skin, by_photo).clip(0, 255) / 255)
-
-    def lit(self, colour: np.ndarray) -> np.ndarray:
-        """Paint, float32 `[S, S, 3]` in [-1, 1], as this photo shows it, in [0, 255].
-
-        It has the colour of the light, which the model knows from rendered heads alone, and
-        nothing is brighter than white is in the photo. The brighter, the less hue of its own
-        (choice, by eye: what is bright is teeth, which are white, and those painted are greenish).
-        """
-        own = (colour + 1) / 2
-        grey = own.mean(-1, keepdims=True)
-        own = grey + (own - grey) * (1 - _TEETH * grey)
-        return 255 * np.minimum(own * self.white / self.white.max(), self.white)
+        """What white looks like in this photo, `[3]` in [0, 1]."""
+        return light.white(self.picture, self.face[(self.inside > 0) & (self.face > 0).any(-1)])
 
     def paint(self, frame: Frame) -> np.ndarray:
         """How much of a pixel is painted once the movement allows it, `[S, S]` in [0, 1].
@@ -229,7 +200,7 @@ def draw(stage: Stage, frame: Frame, onto: np.ndarray) -> None:
     painted = frame.gate * (_CONTRAST * (paint - 0.5) + 0.5).clip(0, 1)
     wet = painted > 0
     if wet.any():
-        _paint(box, painted, stage.enlarged(stage.lit(frame.colour)), wet)
+        _paint(box, painted, stage.enlarged(light.lit(frame.colour, stage.white)), wet)
 
 
 def _smooth(share: np.ndarray) -> np.ndarray:

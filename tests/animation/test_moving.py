@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import skimage.data
 
-from fevgan_jax.animation import moving
+from fevgan_jax.animation import light, moving
 from fevgan_jax.animation.model import Frame
 from fevgan_jax.faces import crop, find
 
@@ -123,7 +123,7 @@ def test_paint_lies_where_the_mask_says(face):
     picture, landmarks = face
     stage = moving.on_crop(picture, landmarks, SIDE, 128)
     got = drawn(stage, frame(paint=1.0))
-    paint = np.rint(stage.lit(np.float32([-1, 1, -1])))
+    paint = np.rint(light.lit(np.float32([-1, 1, -1]), stage.white))
     np.testing.assert_allclose(got[98:102, 60:68], np.broadcast_to(paint, (4, 8, 3)), atol=1)
     assert paint.argmax() == 1, "green"
     np.testing.assert_array_equal(got[:90], stage.picture[:90])
@@ -139,34 +139,6 @@ def test_faint_paint_is_left_out_and_movement_allows_the_rest(face):
     mean = (full[chin].astype(int) + stage.picture[chin]) / 2
     np.testing.assert_allclose(half[chin], mean, atol=1)
     np.testing.assert_array_equal(drawn(stage, frame(paint=1.0)._replace(gate=0.0)), stage.picture)
-
-
-def test_paint_is_seen_in_the_photos_light(face):
-    picture, landmarks = face
-
-    def lit(light, colour):
-        changed = np.rint(picture * np.float32(light)).astype(np.uint8)
-        return moving.on_photo(changed, landmarks, SIDE).lit(np.float32(colour))
-
-    np.testing.assert_allclose(lit([1, 1, 1], [1, 1, 1]), 255, atol=25)
-    np.testing.assert_allclose(lit([0.4, 0.4, 0.4], [1, 1, 1]), 0.4 * 255, atol=15)
-    white = lit([1.0, 0.6, 0.4], [1, 1, 1])
-    assert white[0] > 1.3 * white[1] > 1.3 * white[2]
-    grey = lit([1.0, 0.6, 0.4], [-0.5, -0.5, -0.5])
-    assert grey[0] > 1.3 * grey[1] > 1.3 * grey[2]
-    bright, dark = lit([1, 1, 1], [0.6, 1, 0.8]), lit([1, 1, 1], [-0.9, -0.6, -0.8])
-    assert 1 < bright[1] / bright[0] < 1.1, "teeth are white"
-    assert dark[1] / dark[0] > 2
-
-
-def test_a_window_behind_a_face_does_not_light_its_teeth(face):
-    picture, landmarks = face
-    inside = moving.on_photo(picture, landmarks, SIDE)
-    dark = np.full_like(picture, 250)
-    rows, columns = inside.box
-    dark[rows, columns] = picture[rows, columns] // 4
-    assert moving.on_photo(dark, landmarks, SIDE).white.max() < 0.5
-    assert inside.white.min() > 0.9
 
 
 def test_a_fold_of_the_flow_shows_no_second_row_of_teeth(face):
