@@ -30,10 +30,10 @@ def get_config() -> ml_collections.ConfigDict:
     config.model.generator = ml_collections.ConfigDict()
     config.model.generator.features = (16, 32, 64, 128)  # choice: 2 million parameters
     config.model.generator.modes = 4  # choice: a few flow fields per target; six were no better
-    # choice: paint is let through from the smallest movement in the pairs, |a|^2 of 0.0002 where it
-    # is 0.009 in the end, so that the mask learns how wide a mouth is open on the way. With 12 the
-    # released network let 0.6 through at the end: the photo's lips were seen through its teeth.
-    config.model.generator.gate = 20_000.0
+    # choice: all paint is let through before half of the way, where |a|^2 is 0.002 and at its end
+    # 0.009, so that the mask learns how wide a mouth is open. With 12 only 0.6 came through, and the
+    # photo's lips were seen through painted teeth; with 20,000 mouths open with a jump.
+    config.model.generator.gate = 1000.0
     config.model.discriminator = ml_collections.ConfigDict()
     config.model.discriminator.features = (32, 64, 128)  # choice: patches of 22 pixels
 
