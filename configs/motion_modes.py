@@ -31,8 +31,8 @@ def get_config() -> ml_collections.ConfigDict:
     config.model.generator.features = (16, 32, 64, 128)  # choice: 2 million parameters
     config.model.generator.modes = 4  # choice: a few flow fields per target; six were no better
     # choice: all paint is let through before half of the way, where |a|^2 is 0.002 and at its end
-    # 0.009, so that the mask learns how wide a mouth is open. With 12 only 0.6 came through, and the
-    # photo's lips were seen through painted teeth; with 20,000 mouths open with a jump.
+    # 0.009, so that the mask learns how wide a mouth is open. With 12 only 0.6 came through, and
+    # the photo's lips were seen through painted teeth; with 20,000 mouths open with a jump.
     config.model.generator.gate = 1000.0
     config.model.discriminator = ml_collections.ConfigDict()
     config.model.discriminator.features = (32, 64, 128)  # choice: patches of 22 pixels
