@@ -137,14 +137,14 @@ def write_mp4(
     frames = np.pad(frames, ((0, 0), (0, odd[0]), (0, odd[1]), (0, 0)), mode="edge")
     size = f"{frames.shape[2]}x{frames.shape[1]}"
     source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-video_size", size, "-framerate", str(fps)]
-    matrix = "bt709"  # tagged: players guess the matrix of other videos by their size
     resize = f"scale=iw*{scale}:ih*{scale}:flags=lanczos+accurate_rnd"
-    source += ["-i", "-", "-vf", f"{resize}:out_color_matrix={matrix}:out_range=tv"]
-    tags = ("-colorspace", "-color_primaries", "-color_trc")
+    # Players guess the matrix of a video without tags by its size.
+    matrix = ":out_color_matrix=bt709:out_range=tv"
+    tags = "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv"
+    source += ["-i", "-", "-vf", f"{resize}{matrix},{tags}"]
     # Choice: twice as fast as the default preset at 16, for a tenth more bytes and 0.3 dB of 43.
     target = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "15", "-pix_fmt", "yuv420p"]
-    target += [word for tag in tags for word in (tag, matrix)]
-    target += ["-color_range", "tv", "-movflags", "+faststart"]
+    target += ["-movflags", "+faststart"]
     with (
         full_disk_is_bad_input(path.parent),
         tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as aside,

@@ -65,7 +65,7 @@ def test_mp4_shows_the_video(tmp_path, ramp, height, width, scale):
     assert os.listdir(path.parent) == ["clip.mp4"]
     reader = imageio_ffmpeg.read_frames(str(path))
     about = next(reader)
-    assert about["pix_fmt"].startswith("yuv420p")
+    assert about["pix_fmt"].startswith("yuv420p(tv, bt709")
     assert about["fps"] == 25
     wanted = media.enlarge(frames, scale)
     columns, rows = about["size"]
@@ -75,6 +75,15 @@ def test_mp4_shows_the_video(tmp_path, ramp, height, width, scale):
     shown = shown[:, : wanted.shape[1], : wanted.shape[2]]
     assert len(shown) == 5
     assert np.abs(shown.astype(int) - wanted).mean() < 8
+
+
+def test_mp4_has_the_colours_that_its_tags_say(tmp_path):
+    colour = np.array([200, 90, 40], np.uint8)
+    media.write_mp4(tmp_path / "clip.mp4", np.broadcast_to(colour, (3, 64, 64, 3)), fps=25)
+    reader = imageio_ffmpeg.read_frames(str(tmp_path / "clip.mp4"))
+    assert "bt709" in next(reader)["pix_fmt"]
+    shown = np.frombuffer(next(reader), np.uint8).reshape(64, 64, 3)
+    assert np.abs(shown.astype(int) - colour).max() <= 4
 
 
 def test_a_failed_mp4_leaves_nothing(tmp_path, ramp, monkeypatch):
