@@ -89,7 +89,9 @@ class Animator:
     presets: Mapping[str, np.ndarray]
 
     def prepare(self, num_targets: int, num_frames: int) -> Callable[..., list[Motion]]:
-        """Starts to compile for so many targets and frames, beside what the caller does next.
+        """Starts to compile for so many targets and frames, and for what a photo shows.
+
+        It goes on beside what the caller does next.
 
         Returns:
           `ask(face, targets, path) -> motions`, whose first call waits for the compiler: `face`
@@ -97,6 +99,7 @@ class Animator:
           on the way from what the photo shows to the target each frame is.
         """
         compiled = self._compiled(num_targets, num_frames)
+        self._compiled(1, 1)  # what `shown` asks
 
         def ask(face: np.ndarray, targets: np.ndarray, path: np.ndarray) -> list[Motion]:
             given = face[None], np.float32(targets), np.float32(path)

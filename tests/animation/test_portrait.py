@@ -86,6 +86,19 @@ def test_no_strength_is_the_photo(photo):
     np.testing.assert_array_equal(video, np.broadcast_to(video[:1], video.shape))
 
 
+def test_what_is_to_go_goes_a_little_beyond_neutral(photo, monkeypatch):
+    shown = np.zeros(len(units.NAMES), np.float32)
+    shown[:2] = 0.5, 0.2
+    targets = np.zeros((2, units.SIZE), np.float32)
+    targets[1, :2] = 1.0, 0.1
+    beyond = portrait._beyond(targets, shown)
+    np.testing.assert_allclose(beyond[:, :2], [[-0.05, -0.02], [1.0, 0.09]], atol=1e-6)
+    np.testing.assert_array_equal(beyond[:, 2:], targets[:, 2:])
+    made = videos(photo, ["neutral"])["neutral"]
+    monkeypatch.setattr(portrait, "_OVERSHOOT", 0.0)
+    assert motion(made) > 1.02 * motion(videos(photo, ["neutral"])["neutral"])
+
+
 def test_strength_grows_without_a_step(photo):
     amounts = {s: motion(videos(photo, ["happy"], strength=s)["happiness"]) for s in (0.3, 1, 1.4)}
     assert amounts[0.3] < amounts[1] < amounts[1.4]
