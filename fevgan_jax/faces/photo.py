@@ -15,7 +15,7 @@ _DARK, _BRIGHT = 30, 235
 """Grey values: a photo is accepted if a hundredth of its pixels is brighter than the first, and a
 hundredth darker than the second (choice: in 60 portraits these are 226 and more, and 82 and
 less)."""
-_SMALLEST = 32
+_SMALLEST = 16
 """Sides of a picture below this show no face, in pixels."""
 _BLACK = 16
 """What JPEG makes of a finished crop's black corners is darker."""

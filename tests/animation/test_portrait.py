@@ -66,7 +66,7 @@ def test_a_small_photo_that_is_no_crop_is_searched_for_a_face(tmp_path):
         videos(tmp_path / "hair.png", ["happy"])
 
 
-@pytest.mark.parametrize("size", [(3000, 1), (1, 3000), (20, 20)])
+@pytest.mark.parametrize("size", [(3000, 1), (1, 3000), (12, 12)])
 def test_a_picture_of_few_pixels_is_refused(tmp_path, size):
     Image.new("RGB", size, "grey").save(tmp_path / "few.png")
     with pytest.raises(UserError, match=r"few\.png has .* pixels, too few for a face"):
