@@ -10,6 +10,8 @@ from fevgan_jax.tfds_builders import features, local
 FRAMES, SIZE = 4, 16
 CLASSES = ("anger", "happiness")
 SUBJECTS = 5
+CLIPS = SUBJECTS * len(CLASSES)
+"""Clips of a split."""
 
 
 class TinyClips(local.LocalBuilder, skip_registration=True):
@@ -25,7 +27,7 @@ class TinyClips(local.LocalBuilder, skip_registration=True):
         return {"train": self._generate_examples(), "test": self._generate_examples()}
 
     def _generate_examples(self):
-        for number in range(SUBJECTS * len(CLASSES)):
+        for number in range(CLIPS):
             subject, label = divmod(number, len(CLASSES))
             clip = f"person{subject}/{CLASSES[label]}"
             yield (

@@ -51,7 +51,8 @@ def read(path: str | os.PathLike, reduction: int = 1) -> np.ndarray:
             _open_heif(path)
             with Image.open(path) as image:
                 drafted = image.draft(None, (image.width // reduction, image.height // reduction))
-                turn = _TURNED.get(_orientation(image))
+                # Pillow's own exif_transpose writes all tags anew, and fails where one is damaged.
+                turn = _TURNED.get(image.getexif().get(_ORIENTATION))
                 upright = image if turn is None else image.transpose(turn)
                 rgb = _to_rgb(upright)
                 return rgb if drafted else np.asarray(Image.fromarray(rgb).reduce(reduction))
@@ -63,8 +64,8 @@ def read(path: str | os.PathLike, reduction: int = 1) -> np.ndarray:
         raise UserError(f"{path} has too many pixels for a photo; give a smaller one.") from error
     except UnidentifiedImageError as error:
         raise UserError(f"{path} is not a picture; give a JPEG, PNG or HEIC photo.") from error
-    # Pillow's readers raise errors of any kind on truncated or damaged files.
-    except Exception as error:
+    # Pillow's readers raise these and others on truncated or damaged files.
+    except (OSError, SyntaxError, ValueError, EOFError, RuntimeError) as error:
         raise UserError(
             f"{path} cannot be read ({error}); save it again as JPEG or PNG."
         ) from error
@@ -78,14 +79,6 @@ def _open_heif(path: str | os.PathLike) -> None:
         import pillow_heif
 
         pillow_heif.register_heif_opener()
-
-
-def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation; 1, upright, where the tags cannot be read."""
-    try:
-        return image.getexif().get(_ORIENTATION, 1)
-    except Exception:  # tags may be damaged in any way, and the picture may be good
-        return 1
 
 
 def check(image: np.ndarray, path: str | os.PathLike) -> None:

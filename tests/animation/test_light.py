@@ -1,21 +1,10 @@
 """Paint in the light of a photo: its colour, its brightness, and white teeth."""
 
 import numpy as np
-import pytest
-import skimage.data
 
 from fevgan_jax.animation import light, moving
-from fevgan_jax.faces import find
 
 SIDE = 64
-
-
-@pytest.fixture(scope="module")
-def face():
-    """A photo and the landmarks of its face."""
-    picture = skimage.data.astronaut()
-    (found,) = find.faces(picture)
-    return picture, found.landmarks
 
 
 def test_paint_is_seen_in_the_photos_light(face):

@@ -76,9 +76,10 @@ def test_a_picture_of_few_pixels_is_refused(tmp_path, size):
         videos(tmp_path / "few.png", ["happy"], longest_side=100)
 
 
-def test_a_video_that_memory_cannot_hold_is_refused(photo):
-    with pytest.raises(UserError, match=r"2900 frames of 1600x1600 pixels need 20\.7 GiB"):
-        videos(photo, ["happy"], frame="crop", size=1600, seconds=116)
+def test_a_video_that_memory_cannot_hold_is_refused(photo, monkeypatch):
+    monkeypatch.setattr(portrait, "_MOST_GIB", 0.1)
+    with pytest.raises(UserError, match=r"16 frames of 1600x1600 pixels need 0\.1 GiB"):
+        videos(photo, ["happy"], frame="crop", size=1600, seconds=0.64)
 
 
 def test_no_strength_is_the_photo(photo):

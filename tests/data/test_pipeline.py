@@ -11,19 +11,6 @@ from fevgan_jax.runtime import sharding
 from fevgan_jax.runtime.errors import UserError
 from tests import tiny_clips
 
-CLIPS = tiny_clips.SUBJECTS * len(tiny_clips.CLASSES)
-
-
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory):
-    return tiny_clips.prepare(tmp_path_factory.mktemp("prepared"))
-
-
-@pytest.fixture(scope="module")
-def source(data_dir):
-    return prepared.open_source(data_dir, "tiny_clips/demo", "train")
-
-
 FEATURES = ("video", "mask", "landmarks", "label")
 
 
@@ -78,13 +65,13 @@ def test_rows_of_a_clip_stay_together(source):
 
 
 def test_rows_by_clip_join_the_clip_they_belong_to(source):
-    own = {"identity": np.stack([source[i]["landmarks"][0, 0] for i in range(CLIPS)])}
+    own = {"identity": np.stack([source[i]["landmarks"][0, 0] for i in range(tiny_clips.CLIPS)])}
     for batch in _batches(source, 3, rows_by_clip=own):
         assert batch["identity"][:, 0].astype(int).tolist() == _numbers([batch])[0]
 
 
 def test_shapes_of_batches_are_known_before_they_are_read(source):
-    own = {"identity": np.zeros((CLIPS, 4, 4, 7), np.float32)}
+    own = {"identity": np.zeros((tiny_clips.CLIPS, 4, 4, 7), np.float32)}
     (batch,) = _batches(source, 1, rows_by_clip=own)
     shapes = pipeline.batch_shapes(source, FEATURES, 8, own)
     assert {name: (array.shape, array.dtype) for name, array in batch.items()} == {
@@ -101,8 +88,8 @@ def test_a_batch_is_a_function_of_seed_and_step(source):
 
 def test_every_pass_gives_each_clip_once_in_its_own_order(source):
     rows = list(itertools.chain(*_numbers(_batches(source, 5))))
-    passes = [rows[start : start + CLIPS] for start in range(0, 5 * 8, CLIPS)]
-    assert all(sorted(order) == list(range(CLIPS)) for order in passes)
+    passes = [rows[start : start + tiny_clips.CLIPS] for start in range(0, 5 * 8, tiny_clips.CLIPS)]
+    assert all(sorted(order) == list(range(tiny_clips.CLIPS)) for order in passes)
     assert len({tuple(order) for order in passes}) == len(passes)
 
 
@@ -129,7 +116,7 @@ def test_a_set_that_fits_is_decoded_once(source, monkeypatch):
         lambda source, index, features: read.append(index) or original(source, index, features),
     )
     kept = _batches(source, 6, cache_gib=1.0)
-    assert len(read) <= 2 * CLIPS
+    assert len(read) <= 2 * tiny_clips.CLIPS
     read.clear()
     for batch, expected in zip(_batches(source, 6, cache_gib=0.0), kept, strict=True):
         jax.tree.map(np.testing.assert_array_equal, batch, expected)
@@ -145,7 +132,7 @@ def test_evaluation_sees_each_clip_once(source):
         assert [subject for subject, _ in names] == [f"person{n // 2}" for n in numbers]
         seen += numbers[valid].tolist()
     assert [valid.sum() for _, valid, _ in batches] == [8, 2]
-    assert sorted(seen) == list(range(CLIPS))
+    assert sorted(seen) == list(range(tiny_clips.CLIPS))
 
 
 def test_some_clips_are_evaluated_in_the_order_they_are_named(source):

@@ -10,24 +10,12 @@ from fevgan_jax.data import prepared
 from fevgan_jax.runtime.errors import UserError
 from tests import tiny_clips
 
-CLIPS = tiny_clips.SUBJECTS * len(tiny_clips.CLASSES)
-
-
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory):
-    return tiny_clips.prepare(tmp_path_factory.mktemp("prepared"))
-
-
-@pytest.fixture(scope="module")
-def source(data_dir):
-    return prepared.open_source(data_dir, "tiny_clips/demo", "train")
-
 
 def test_a_clip_is_read_whole(source):
-    assert len(source) == CLIPS
+    assert len(source) == tiny_clips.CLIPS
     assert source.class_names == tiny_clips.CLASSES
     assert source.subjects == tuple(f"person{n}" for n in range(tiny_clips.SUBJECTS))
-    for index in range(CLIPS):
+    for index in range(tiny_clips.CLIPS):
         clip = source[index]
         number = int(clip["landmarks"][0, 0, 0])
         np.testing.assert_array_equal(clip["video"], np.full((4, 16, 16, 3), 10 * number, np.uint8))
