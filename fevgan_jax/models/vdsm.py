@@ -2,8 +2,8 @@
 
 Stage 1 learns one identity per clip and one pose per frame. Stage 2 keeps this encoder and decoder
 fixed and learns the dynamics of the poses (`vdsm_dynamics`). For a photo (choice: the paper has no
-photos), identity and first pose are the photo's, and the dynamics are the mean of the posteriors of
-the training clips with the label.
+photos), identity and first pose are the photo's. From there the poses go the way of the label's
+dynamics, the mean of the posteriors of its training clips.
 """
 
 from collections.abc import Mapping

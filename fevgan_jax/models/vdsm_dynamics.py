@@ -44,7 +44,8 @@ class Dynamics(nn.Module):
 
         Args:
           poses: the encoder's means: the clip's `[B, S, D]` in training, else the photo's
-            `[B, 1, D]`, which is the first pose.
+            `[B, 1, D]`, from which the poses go on (choice: the label's mean dynamics know an
+            average person's poses, so the way from the first of them is what the photo takes).
           label: `[B]` int32.
           for_poses: standard normal noise `[B, S, D]`, or zeros.
           for_dynamics: the same, `[B, codes]` or longer.
@@ -78,14 +79,13 @@ class Dynamics(nn.Module):
             Step,
             variable_broadcast="params",
             split_rngs={"params": False},
-            in_axes=(1, 1, nn.broadcast),
+            in_axes=(1, nn.broadcast),
             out_axes=1,
         )(self.hidden, name="step")
-        # A photo's pose is the first pose.
-        fixed = jnp.zeros((*for_poses.shape[:2], 1)).at[:, 0].set(0.0 if learns else 1.0)
-        given = jnp.broadcast_to(poses, for_poses.shape)
-        _, walked = unrolled((states, start, first), for_poses, (fixed, given), code)
+        _, walked = unrolled((states, start, first), for_poses, code)
         drawn = walked.pop("drawn")
+        if not learns:
+            drawn = poses + (drawn - drawn[:, :1])
         return walked | {"dynamics_mean": mean, "dynamics_scale": scale}, drawn
 
     def _summary(self, poses: jax.Array, train: bool) -> jax.Array:
@@ -134,7 +134,6 @@ class Step(nn.Module):
         self,
         carry: tuple[States, jax.Array, jax.Array],
         drawn: jax.Array,
-        photo: tuple[jax.Array, jax.Array],
         code: jax.Array,
     ) -> tuple[tuple[States, jax.Array, jax.Array], dict[str, jax.Array]]:
         """One time step.
@@ -142,7 +141,6 @@ class Step(nn.Module):
         Args:
           carry: the LSTM's states, its last output `[B, hidden]` and the last pose `[B, D]`.
           drawn: standard normal noise `[B, D]`.
-          photo: `[B, 1]`, 1 where the pose is known, and this pose `[B, D]`.
           code: the dynamics `[B, codes]`.
 
         Returns:
@@ -159,8 +157,7 @@ class Step(nn.Module):
         mean = nn.Dense(size, name="mean")(joined)
         scale = nn.softplus(nn.Dense(size, name="scale")(joined))
         prior_mean, prior_scale = Transition(self.hidden, name="transition")(pose, code)
-        known, there = photo
-        pose = known * there + (1.0 - known) * (mean + scale * drawn)
+        pose = mean + scale * drawn
         return (tuple(new), x, pose), {
             "pose_mean": mean,
             "pose_scale": scale,
