@@ -93,9 +93,7 @@ def share(values: jax.Array, subjects: Sequence[str]) -> dict[str, float]:
 
 if __name__ == "__main__":
     _WORKDIR = flags.DEFINE_string("workdir", None, "a run of texturegan", required=True)
-    _DATA_DIR = flags.DEFINE_string(
-        "data_dir", None, "the prepared set, if not the run's"
-    )
+    _DATA_DIR = flags.DEFINE_string("data_dir", None, "the prepared set, if not the run's")
     _CLIPS = flags.DEFINE_integer("clips", 72, "how many clips", lower_bound=2)
     cli.run(
         lambda: print(json.dumps(measure(_WORKDIR.value, _DATA_DIR.value, _CLIPS.value), indent=1))
