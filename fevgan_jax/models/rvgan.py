@@ -100,18 +100,34 @@ class ConvLstmCell(nn.Module):
         enlarge = ((4, 4),) if self.first else ((4, 4), (2, 2), (1, 1))
         width = 4 * self.features
 
-        def normalised(maps: jax.Array, name: str) -> jax.Array:
-            # Scale and offset are per position and channel.
-            axes = (1, 2, 3)
-            return nn.LayerNorm(reduction_axes=axes, feature_axes=axes, name=name)(maps)
-
         given = ConvTranspose(width, *enlarge, use_bias=False, name="given")(x)
         kept = Conv(width, (3, 3), padding=(1, 1), use_bias=False, name="kept")(hidden)
-        gates = normalised(given, "given_norm") + normalised(kept, "kept_norm")
+        gates = MapNorm(name="given_norm")(given) + MapNorm(name="kept_norm")(kept)
         enter, forget, candidate, leave = jnp.split(gates, 4, axis=-1)
         cell = nn.sigmoid(forget + 1.0) * cell + nn.sigmoid(enter) * nn.tanh(candidate)
         hidden = nn.sigmoid(leave) * nn.tanh(cell)
         return hidden, (hidden, cell)
+
+
+class MapNorm(nn.Module):
+    """LayerNorm over whole maps, with a scale and an offset for each position and channel.
+
+    These are repeated over the batch by a matrix product, so that their gradients are products as
+    well; the sums over the batch alone, which `nn.LayerNorm` has there, are slow on a CPU.
+    """
+
+    @nn.compact
+    def __call__(self, maps: jax.Array) -> jax.Array:
+        """Normalises `[B, H, W, C]`."""
+        shape = maps.shape[1:]
+        everyone = jnp.ones((len(maps), 1), maps.dtype)
+
+        def repeated(name: str, initial: nn.initializers.Initializer) -> jax.Array:
+            return (everyone @ self.param(name, initial, shape).reshape(1, -1)).reshape(maps.shape)
+
+        normed = nn.standardize(maps, axis=(1, 2, 3), epsilon=1e-6)
+        scale = repeated("scale", nn.initializers.ones_init())
+        return normed * scale + repeated("bias", nn.initializers.zeros_init())
 
 
 class Discriminator(g3an.Discriminator):

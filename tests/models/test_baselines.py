@@ -3,6 +3,7 @@
 import importlib
 import math
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -112,6 +113,30 @@ def test_noise_makes_the_clip_and_each_row_has_its_own(module):
     if not isinstance(module, imaginator.Generator | mocogan.Generator):
         np.testing.assert_allclose(other, video[::-1], atol=1e-4 * size)  # no other input
     assert np.abs(other[0] - video[0]).max() > 1e-3 * size
+
+
+def test_rvgans_normalisation_is_layer_norm_over_whole_maps():
+    maps, weights = (
+        3.0 * jax.random.normal(key, (2, 4, 4, 3)) + 1.0
+        for key in jax.random.split(jax.random.key(0))
+    )
+    axes = (1, 2, 3)
+    exact = nn.LayerNorm(reduction_axes=axes, feature_axes=axes)
+    params = jax.tree.map(
+        lambda part: part + weights[0], exact.init(jax.random.key(0), maps)["params"]
+    )
+
+    def gradients(norm):
+        def weighted(params, maps):
+            return (weights * norm.apply({"params": params}, maps)).sum()
+
+        return jax.value_and_grad(weighted, argnums=(0, 1))(params, maps)
+
+    jax.tree.map(
+        lambda ours, theirs: np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4),
+        gradients(rvgan.MapNorm()),
+        gradients(exact),
+    )
 
 
 def test_vgan_mixes_a_moving_foreground_over_a_still_background():
