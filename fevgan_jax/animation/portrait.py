@@ -71,6 +71,8 @@ class Options:
             raise UserError(
                 "a driven video has the pace of its clip: leave --fps and --loop out with --drive."
             )
+        if self.landmarker and not self.drive:
+            raise UserError("--landmarker is for --drive: leave it out, or name a clip to follow.")
         for name in ("fps", "seconds", "strength"):
             value = getattr(self, name)
             if value is not None and not math.isfinite(value):

@@ -35,8 +35,13 @@ def write_atomic(path: str | os.PathLike, content: bytes) -> None:
     Args:
       path: the file to make or replace; its folder is made when it is missing.
       content: the whole content.
+
+    Raises:
+      UserError: there is a folder of this name.
     """
     path = pathlib.Path(path)
+    if path.is_dir():
+        raise UserError(f"{path} is a folder, and a file is to be written there: move it away.")
     made = [folder for folder in path.parents if not folder.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

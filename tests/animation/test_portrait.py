@@ -197,6 +197,7 @@ def test_a_face_follows_changes_and_starts_from_its_own(photo):
 def test_what_is_asked_wrongly_is_said_before_any_work():
     for options, message in (
         (portrait.Options(drive="clip.mp4", loop=True), "leave --fps and --loop out"),
+        (portrait.Options(landmarker="m.task"), "--landmarker is for --drive"),
         (portrait.Options(units=("jawOpn:1",)), "no face unit 'jawOpn'"),
         (portrait.Options(fps=float("inf")), "--fps=inf is no number"),
         (portrait.Options(seconds=float("nan")), "--seconds=nan is no number"),

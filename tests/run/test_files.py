@@ -25,6 +25,13 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_folder_in_the_way_is_told(tmp_path):
+    (tmp_path / "strip.png").mkdir()
+    with pytest.raises(UserError, match="strip.png is a folder"):
+        write_atomic(tmp_path / "strip.png", b"content")
+    assert list(tmp_path.iterdir()) == [tmp_path / "strip.png"]
+
+
 def test_content_and_names_are_on_the_disk(tmp_path, monkeypatch):
     synced = []
     monkeypatch.setattr(
