@@ -4,8 +4,9 @@
 
 Gives the texture step of a run three motions of the landmarks of test clips: its own, the real one,
 and the real one without place and size, as MotionGAN knows it. Prints as JSON, for each: what share
-of the landmarks' and of the pixels' motion it reproduces (as `metrics.image.motion` counts), and
-how far the landmarks move for one pixel of real motion.
+of the landmarks' and of the pixels' motion it reproduces (as `metrics.image.motion` counts), how
+far the landmarks move for one pixel of real motion, and how often the evaluation's classifier reads
+the right expression in the pictures.
 """
 
 import json
@@ -18,6 +19,7 @@ import numpy as np
 from absl import flags
 
 from fevgan_jax.evaluation import sample
+from fevgan_jax.evaluation.recognition import train_classifier
 from fevgan_jax.metrics import image, statistics
 from fevgan_jax.models import motiongan
 from fevgan_jax.runtime import cli
@@ -68,6 +70,7 @@ def measure(workdir: str, data_dir: str | None, count: int) -> dict:
         "real": jnp.asarray(real),
         "real, without place and size": without_place_and_size(jnp.asarray(real)),
     }
+    read = train_classifier(config, model.family)
     people = [subjects[number] for number in chosen]
     report = {"clips": len(chosen), "step": int(model.state.step)}
     for name, landmarks in motions.items():
@@ -75,6 +78,7 @@ def measure(workdir: str, data_dir: str | None, count: int) -> dict:
         report[name] = {
             "landmarks": share(image.motion(real[..., None], landmarks[..., None]), people),
             "distance": round(float(travelled(landmarks) / travelled(real)), 3),
+            "recognised": share(read(np.asarray(pictures)) == clips["label"], people),
             "pixels": share(image.motion(video / 255.0, pictures / 255.0), people),
         }
     return report
