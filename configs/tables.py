@@ -69,9 +69,10 @@ _FASTER, _FASTEST = 4, 1e-3
 """How much higher the learning rates of `small` are, and to where (choice: for 600 steps of narrow
 models)."""
 
-_ADVERSARIAL_ALONE = ("mocogan", "vgan", "g3an", "rvgan")
-"""Runs that keep their papers' rates in `small` (choice: at four times them RV-GAN's discriminators
-answer the same for every clip after 200 steps, and VGAN's know all of them after 900)."""
+_NOT_FASTER = ("vgan", "g3an", "rvgan")
+"""Runs that keep their papers' rates in `small`, those of noise alone (choice: at four times the
+rate RV-GAN's discriminators answer the same for every clip after 200 steps, and VGAN's know all of
+them after 900)."""
 
 _JUDGES = (8, 16, 32, 64)
 _FEVGAN = {
@@ -161,7 +162,7 @@ def get_config(run: str = "small/fevgan") -> ml_collections.ConfigDict:
         rate = optimizer.learning_rate
         if isinstance(rate, ml_collections.ConfigDict):  # a schedule, which ends with the training
             rate.decay_steps = config.num_steps
-        elif size == "small" and name not in _ADVERSARIAL_ALONE:
+        elif size == "small" and name not in _NOT_FASTER:
             optimizer.learning_rate = min(_FASTER * rate, _FASTEST)
 
     config.eval = base.get_config().eval
