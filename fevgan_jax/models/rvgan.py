@@ -120,14 +120,16 @@ class MapNorm(nn.Module):
     def __call__(self, maps: jax.Array) -> jax.Array:
         """Normalises `[B, H, W, C]`."""
         shape = maps.shape[1:]
-        everyone = jnp.ones((len(maps), 1), maps.dtype)
+        everyone = jnp.ones((len(maps), 1))
 
         def repeated(name: str, initial: nn.initializers.Initializer) -> jax.Array:
-            return (everyone @ self.param(name, initial, shape).reshape(1, -1)).reshape(maps.shape)
+            one = self.param(name, initial, shape).reshape(1, -1)
+            # Accelerators would round the factors of a product to fewer bits.
+            return jnp.matmul(everyone, one, precision="highest").reshape(maps.shape)
 
-        normed = nn.standardize(maps, axis=(1, 2, 3), epsilon=1e-6)
-        scale = repeated("scale", nn.initializers.ones_init())
-        return normed * scale + repeated("bias", nn.initializers.zeros_init())
+        normed = nn.standardize(maps.astype(jnp.float32), axis=(1, 2, 3), epsilon=1e-6)
+        normed *= repeated("scale", nn.initializers.ones_init())
+        return (normed + repeated("bias", nn.initializers.zeros_init())).astype(maps.dtype)
 
 
 class Discriminator(g3an.Discriminator):
