@@ -65,14 +65,11 @@ CLIPS = {"small": 9_600, "full": 960_000}
 """Clips that each training sees, or pairs where it learns from these; choice: `full` is the paper's
 60,000 steps of 16, `small` what two CPU cores do for all systems in some hours."""
 
-_FASTER, _FASTEST = 4, 1e-3
-"""How much higher the learning rates of `small` are, and to where (choice: for 600 steps of narrow
-models)."""
-
-_NOT_FASTER = ("vgan", "g3an", "rvgan")
-"""Runs that keep their papers' rates in `small`, those of noise alone (choice: at four times the
-rate RV-GAN's discriminators answer the same for every clip after 200 steps, and VGAN's know all of
-them after 900)."""
+_FASTER = dict.fromkeys(RUNS, 4) | dict.fromkeys(("vgan", "g3an", "rvgan"), 1)
+_FASTEST = 1e-3
+"""How much higher the learning rates of `small` are, by run, and to where (choice: for 600 steps of
+narrow models; not for those of noise alone: RV-GAN's discriminators then answer the same for every
+clip after 200 steps, and VGAN's know all of them after 900)."""
 
 _JUDGES = (8, 16, 32, 64)
 _FEVGAN = {
@@ -162,8 +159,8 @@ def get_config(run: str = "small/fevgan") -> ml_collections.ConfigDict:
         rate = optimizer.learning_rate
         if isinstance(rate, ml_collections.ConfigDict):  # a schedule, which ends with the training
             rate.decay_steps = config.num_steps
-        elif size == "small" and name not in _NOT_FASTER:
-            optimizer.learning_rate = min(_FASTER * rate, _FASTEST)
+        elif size == "small":
+            optimizer.learning_rate = min(_FASTER[name] * rate, _FASTEST)
 
     config.eval = base.get_config().eval
     config.eval.dataset = "synthetic_faces/standard"

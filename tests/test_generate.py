@@ -28,6 +28,13 @@ def videos():
     return {"anger": frames, "happiness": frames[::-1]}
 
 
+def test_a_folder_in_the_way_is_told_before_anything_is_written(videos, tmp_path):
+    (tmp_path / "strip.png").mkdir()
+    with pytest.raises(UserError, match="png is a folder"):
+        write_outputs(videos, tmp_path)
+    assert list(tmp_path.iterdir()) == [tmp_path / "strip.png"]
+
+
 def test_write_outputs(videos, tmp_path):
     folder = tmp_path / "new" / "out"
     files = write_outputs(videos, folder)

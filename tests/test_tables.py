@@ -33,6 +33,16 @@ def test_a_run_is_a_whole_config(run):
     assert (config.eval.max_clips, "fvd" in config.eval.metrics) in ((72, False), (0, True))
 
 
+@pytest.mark.parametrize(("name", "factor"), [("rvgan", 1), ("cvgan", 4)])
+def test_narrow_systems_learn_faster_but_those_of_noise_alone(name, factor):
+    for player in ("generator", "discriminator"):
+        small, full = (
+            tables.get_config(f"{size}/{name}")[f"{player}_optimizer"].learning_rate
+            for size in ("small", "full")
+        )
+        assert small == factor * full
+
+
 def test_all_evaluations_belong_in_one_table():
     for size in tables.CLIPS:
         settings = [tables.get_config(f"{size}/{name}").eval.to_dict() for name in tables.RUNS]

@@ -60,7 +60,7 @@ def measure(workdir: str, data_dir: str | None, count: int) -> dict:
     rows = [source.read(int(number), ("video", "landmarks")) for number in chosen]
     video, real = (np.stack([row[name] for row in rows]) for name in ("video", "landmarks"))
     clips = {"photo": video[:, 0], "photo_landmarks": real[:, 0], "label": source.labels[chosen]}
-    keys = clip_keys(config.eval.seed, ["/".join(source.names[number]) for number in chosen])
+    keys = clip_keys(config.eval.seed, [source.names[number][1] for number in chosen])
     condition = model.family.condition(model.family.examples(clips), model.frozen, keys, 1.0)
     outputs = model.family.generator.apply(
         model.state.sampler.variables, condition, train=False, rngs={"params": jax.random.key(0)}

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from fevgan_jax.run import media
-from fevgan_jax.run.files import write_atomic
+from fevgan_jax.run.files import require_file, write_atomic
 
 _SIDE = 256
 """Smaller videos are enlarged towards it: 64 pixels are a stamp on today's screens."""
@@ -35,8 +35,12 @@ def write(
 
     Returns:
       The files: `<name>.gif`, `<name>.mp4` and `<name>.webp` for each, and `strip.png`.
+
+    Raises:
+      UserError: there is a folder where a file belongs.
     """
     folder, files, shown = pathlib.Path(output_dir), [], {}
+    require_file(folder / "strip.png")
     pairs = videos.items() if isinstance(videos, Mapping) else videos
     last: list[Future] = []
     with ThreadPoolExecutor(os.cpu_count()) as threads:

@@ -27,6 +27,16 @@ def require_folder(path: str | os.PathLike) -> None:
         raise UserError(f"{path}: {there} may not be written; name a folder that you may write to.")
 
 
+def require_file(path: str | os.PathLike) -> None:
+    """Checks that no folder is where a file is to be written.
+
+    Raises:
+      UserError: there is one.
+    """
+    if os.path.isdir(path):
+        raise UserError(f"{path} is a folder, and a file is to be written there: move it away.")
+
+
 def write_atomic(path: str | os.PathLike, content: bytes) -> None:
     """Writes `content` to `path` through a temporary neighbour and a rename.
 
@@ -40,8 +50,7 @@ def write_atomic(path: str | os.PathLike, content: bytes) -> None:
       UserError: there is a folder of this name.
     """
     path = pathlib.Path(path)
-    if path.is_dir():
-        raise UserError(f"{path} is a folder, and a file is to be written there: move it away.")
+    require_file(path)
     made = [folder for folder in path.parents if not folder.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

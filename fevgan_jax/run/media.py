@@ -11,6 +11,7 @@ import imageio_ffmpeg
 import numpy as np
 from PIL import Image
 
+from fevgan_jax.run.files import require_file
 from fevgan_jax.runtime.disk import full_disk_is_bad_input
 
 FRAMES_PER_SECOND = 25
@@ -130,8 +131,12 @@ def write_mp4(
         repeated, because 4:2:0 colour needs even sizes.
       fps: frames per second.
       scale: whole factor by which the frames are enlarged.
+
+    Raises:
+      UserError: there is a folder of this name, or the disk is full.
     """
     path = pathlib.Path(path)
+    require_file(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     odd = [side * scale % 2 for side in frames.shape[1:3]]
     frames = np.pad(frames, ((0, 0), (0, odd[0]), (0, odd[1]), (0, 0)), mode="edge")

@@ -86,6 +86,13 @@ def test_mp4_has_the_colours_that_its_tags_say(tmp_path):
     assert np.abs(shown.astype(int) - colour).max() <= 4
 
 
+def test_a_folder_in_the_way_of_an_mp4_is_told(tmp_path, ramp):
+    (tmp_path / "video.mp4").mkdir()
+    with pytest.raises(UserError, match="mp4 is a folder"):
+        media.write_mp4(tmp_path / "video.mp4", ramp)
+    assert list(tmp_path.iterdir()) == [tmp_path / "video.mp4"]
+
+
 def test_a_failed_mp4_leaves_nothing(tmp_path, ramp, monkeypatch):
     ffmpeg = tmp_path / "ffmpeg"
     ffmpeg.write_text("#!/bin/sh\necho 'av_write: No space left on device' >&2\nexit 1\n")
