@@ -71,9 +71,7 @@ def generate(
     """
     options = options or portrait.Options()
     if _moves_photos(workdir):
-        if num_samples > 1:
-            raise UserError("motion modes draw nothing at random: leave --samples out.")
-        animator = animation_model.load(workdir, weights_dir)
+        animator = _animator(workdir, weights_dir, seed, num_samples)
         wanted = portrait.order(expressions, options, animator.presets)
         return dict(portrait.animate(animator, photo, wanted, options))
     return _sample(workdir, photo, expressions, weights_dir, seed, num_samples, options)
@@ -84,6 +82,16 @@ def _moves_photos(workdir: str | os.PathLike | None) -> bool:
         return True
     module = importlib.import_module(read_config(workdir).model.name)
     return animation_model.moves_photos(module)
+
+
+def _animator(
+    workdir: str | os.PathLike | None, weights_dir: str | None, seed: int, num_samples: int
+) -> animation_model.Animator:
+    if seed or num_samples > 1:
+        raise UserError("motion modes draw nothing at random: leave --seed and --samples out.")
+    if workdir is None and weights_dir:
+        raise UserError("the shipped weights need no frozen nets: leave --weights_dir out.")
+    return animation_model.load(workdir, weights_dir)
 
 
 def _sample(
@@ -171,8 +179,8 @@ def _maker(
 
     What is asked for is read once, so that a mistake in it is told before any photo is opened.
     """
-    if _moves_photos(_WORKDIR.value) and _SAMPLES.value == 1:
-        animator = animation_model.load(_WORKDIR.value, _WEIGHTS_DIR.value)
+    if _moves_photos(_WORKDIR.value):
+        animator = _animator(_WORKDIR.value, _WEIGHTS_DIR.value, _SEED.value, _SAMPLES.value)
         wanted = portrait.order(expressions, options, animator.presets)
         make = functools.partial(portrait.animate, animator, wanted=wanted, options=options)
         return make, wanted.fps

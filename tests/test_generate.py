@@ -124,9 +124,17 @@ def test_a_run_of_whole_crops_refuses_what_it_cannot_do(run, crop):
         generate(run, crop, options=Options(strength=0.5))
 
 
-def test_motion_modes_draw_nothing_at_random(photo):
-    with pytest.raises(UserError, match="leave --samples out"):
-        generate(None, photo, num_samples=2)
+@pytest.mark.parametrize(
+    ("given", "mend"),
+    [
+        ({"num_samples": 2}, "leave --seed and --samples out"),
+        ({"seed": 1}, "leave --seed and --samples out"),
+        ({"weights_dir": "nets"}, "leave --weights_dir out"),
+    ],
+)
+def test_what_shipped_motion_modes_have_no_use_for_is_told(photo, given, mend):
+    with pytest.raises(UserError, match=mend):
+        generate(None, photo, **given)
 
 
 def command(*flags):
