@@ -37,6 +37,6 @@ def get_config() -> ml_collections.ConfigDict:
 def _parts(config: ml_collections.ConfigDict) -> list[str]:
     """The parts that the network of 64 pixels has (forced: its names)."""
     levels = range(len(config.model.generator.features))
-    once = ("stem", "label", "middle", "reads", "shown", "code", "heads")
+    once = ("stem", "label", "middle", "reads", "shown", "code", "heads", "teeth")
     each = [f"{part}{level}" for level in levels for part in ("down", "half", "up")]
     return ["curves", *(f"fields/{part}" for part in (*once, *each))]

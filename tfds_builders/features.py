@@ -36,16 +36,18 @@ def of_pairs(image_size: int) -> tfds.features.FeaturesDict:
       image_size: side S of a picture.
     """
     # zlib halves the flow: it is 0 around the face.
-    flow = tfds.features.Tensor(
+    places = tfds.features.Tensor(
         shape=(image_size, image_size, 2), dtype=np.float16, encoding=tfds.features.Encoding.ZLIB
     )
     return tfds.features.FeaturesDict(
         {
             "photo": _image(image_size, 3),
             "picture": _image(image_size, 3),
-            "flow": flow,
+            "flow": places,
             "visible": _image(image_size, 1),
             "mask": _image(image_size, 1),
+            "mouth": _image(image_size, 1),
+            "tooth": places,
             "units": tfds.features.Tensor(shape=(56,), dtype=np.float32),
             "shown": tfds.features.Tensor(shape=(52,), dtype=np.float32),
             "path": tfds.features.Scalar(dtype=np.float32),

@@ -32,12 +32,15 @@ class Frame(NamedTuple):
       paint: float32 `[S, S]` in [0, 1], how much of a pixel is painted where movement allows it.
       colour: float32 `[S, S, 3]` in [-1, 1], with what.
       gate: how much paint the movement allows, in [0, 1].
+      teeth: float32 `[S, S, 3]`, which place of which tooth a pixel would show, as
+        `compositing.Fields.teeth` says.
     """
 
     flow: np.ndarray
     paint: np.ndarray
     colour: np.ndarray
     gate: float
+    teeth: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,31 +48,26 @@ class Motion:
     """How a face moves to one target, for M modes, T frames and fields of side S.
 
     Attributes:
-      flow: float32 `[M, S, S, 2]`, as `compositing.Fields.flow`.
-      mask: float32 `[M + 1, S, S]`.
-      colour: float32 `[M + 1, S, S, 3]`.
+      fields: of one photo and target.
+      end: float32 `[1, M]`, as `compositing.on_the_way` takes it.
       amplitudes: float32 `[T, M]`.
       gate: float32 `[T]`, how much paint each frame allows.
+      on_the_way: `compositing.on_the_way`, compiled for one frame.
     """
 
-    flow: np.ndarray
-    mask: np.ndarray
-    colour: np.ndarray
+    fields: compositing.Fields
+    end: np.ndarray
     amplitudes: np.ndarray
     gate: np.ndarray
+    on_the_way: Callable[..., compositing.Frames]
 
     def __len__(self) -> int:
         return len(self.amplitudes)
 
     def __getitem__(self, t: int) -> Frame:
-        weights = np.concatenate([[1], self.amplitudes[t]]).astype(np.float32)
-        logits = np.tensordot(weights, self.mask, 1) + np.float32(compositing.MASK_START)
-        return Frame(
-            flow=np.tensordot(self.amplitudes[t], self.flow, 1),
-            paint=1 / (1 + np.exp(-np.clip(logits, -30, 30))),
-            colour=np.tanh(np.tensordot(weights, self.colour, 1)),
-            gate=self.gate[t],
-        )
+        made = self.on_the_way(self.fields, self.amplitudes[None, t, None], self.end)
+        flow, paint, colour, teeth = (np.asarray(part)[0, 0] for part in made)
+        return Frame(flow, paint[..., 0], colour, self.gate[t], teeth)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,12 +98,22 @@ class Animator:
         """
         compiled = self._compiled(num_targets, num_frames)
         self._compiled(1, 1)  # what `shown` asks
+        on_the_way = self._on_the_way()
 
         def ask(face: np.ndarray, targets: np.ndarray, path: np.ndarray) -> list[Motion]:
             given = face[None], np.float32(targets), np.float32(path)
-            fields, amplitudes, gate, _ = compiled.result()(self.variables, *given)
-            rows = zip(*map(np.asarray, fields), amplitudes, gate, strict=True)
-            return [Motion(*map(np.asarray, row)) for row in rows]
+            made = jax.tree.map(np.asarray, compiled.result()(self.variables, *given))
+            fields, end, amplitudes, gate, _ = made
+            return [
+                Motion(
+                    compositing.Fields(*(field[row : row + 1] for field in fields)),
+                    end[row : row + 1],
+                    amplitudes[row],
+                    gate[row],
+                    on_the_way.result(),
+                )
+                for row in range(num_targets)
+            ]
 
         return ask
 
@@ -123,16 +131,31 @@ class Animator:
             jax.ShapeDtypeStruct((num_targets, units.SIZE), np.float32),
             jax.ShapeDtypeStruct((num_targets, num_frames), np.float32),
         )
-        lowered = jax.jit(functools.partial(_symmetric, self.generator)).lower(
-            self.variables, *arguments
+        return _compile(functools.partial(_symmetric, self.generator), self.variables, *arguments)
+
+    @functools.cache  # noqa: B019
+    def _on_the_way(self) -> Future:
+        """`compositing.on_the_way` for one target's frame."""
+        fields, end, *_ = jax.eval_shape(
+            functools.partial(_symmetric, self.generator),
+            self.variables,
+            jax.ShapeDtypeStruct((1, self.side, self.side, 3), np.uint8),
+            jax.ShapeDtypeStruct((1, units.SIZE), np.float32),
+            jax.ShapeDtypeStruct((1, 1), np.float32),
         )
-        compiler = ThreadPoolExecutor(1)
-        compiling = compiler.submit(lowered.compile)
-        compiler.shutdown(wait=False)
-        return compiling
+        amplitudes = jax.ShapeDtypeStruct((1, 1, end.shape[1]), np.float32)
+        return _compile(compositing.on_the_way, fields, amplitudes, end)
 
     def __hash__(self) -> int:
         return id(self)
+
+
+def _compile(function: Callable[..., Any], *arguments: Any) -> Future:
+    lowered = jax.jit(function).lower(*arguments)
+    compiler = ThreadPoolExecutor(1)
+    compiling = compiler.submit(lowered.compile)
+    compiler.shutdown(wait=False)
+    return compiling
 
 
 def _symmetric(generator: nn.Module, variables: Any, face: jax.Array, targets, path):
@@ -141,6 +164,10 @@ def _symmetric(generator: nn.Module, variables: Any, face: jax.Array, targets, p
     So a mirrored photo gives the mirrored video, whatever the network has not learnt about left
     and right (choice: twice the work of a small part). The modes of both are kept side by side,
     each at half its flow, because the mean of two sets of modes has no meaning of its own.
+
+    Returns:
+      Fields of N targets, their amplitudes at the end `[N, M]` and in the frames `[N, T, M]`, the
+      gate `[N, T]`, and the units that the face shows `[N, 52]`.
     """
     image = to_signed(face)
     images = jnp.stack([image, image[:, :, ::-1]])
@@ -148,31 +175,32 @@ def _symmetric(generator: nn.Module, variables: Any, face: jax.Array, targets, p
     other = jnp.concatenate(
         [targets[:, jnp.array(units.MIRROR)], targets[:, count:] * units.MIRROR_HEAD], axis=-1
     )
+    path = jnp.pad(path, ((0, 0), (0, 1)), constant_values=1.0)
 
     def predict(image, targets):
         return generator.apply(variables, image, targets, path, method=generator.predict)
 
     fields, amplitudes, shown = jax.vmap(predict)(images, jnp.stack([targets, other]))
     gate = compositing.gate(amplitudes, generator.gate).mean(0)
-    (flow, flow_m), (mask, mask_m), (colour, colour_m) = (
-        (field[0], field[1][:, :, ::-1]) for field in fields
-    )
-    flow_m = flow_m * jnp.array([-1.0, 1.0])
 
-    def both(constant_and_modes, mirrored):
-        constant = (constant_and_modes[:, :1] + mirrored[:, :1]) / 2
-        return jnp.concatenate(
-            [constant, constant_and_modes[:, 1:] / 2, mirrored[:, 1:] / 2], axis=1
+    def side_by_side(field, constants, signs=1.0):
+        one, other = field[0], field[1][:, :, ::-1] * jnp.array(signs)
+        mean, modes = (
+            (one + other)[:, :, :, :constants],
+            (x[:, :, :, constants:] for x in (one, other)),
         )
+        return jnp.concatenate([mean, *modes], axis=3) / 2
 
-    modes_first = functools.partial(jnp.moveaxis, source=3, destination=1)
-    joined = (
-        jnp.concatenate([modes_first(flow), modes_first(flow_m)], axis=1) / 2,
-        both(modes_first(mask), modes_first(mask_m)),
-        both(modes_first(colour), modes_first(colour_m)),
+    joined = compositing.Fields(
+        flow=side_by_side(fields.flow, 0, (-1.0, 1.0)),
+        mask=side_by_side(fields.mask, 1),
+        colour=side_by_side(fields.colour, 1),
+        teeth=side_by_side(fields.teeth, 1, (-1.0, 1.0, 1.0)),  # counted to the right
     )
+    amplitudes = jnp.concatenate(list(amplitudes), axis=-1)
     mirrored_shown = shown[1][:, jnp.array(units.MIRROR)]
-    return joined, jnp.concatenate(list(amplitudes), -1), gate, (shown[0] + mirrored_shown) / 2
+    shown = (shown[0] + mirrored_shown) / 2
+    return joined, amplitudes[:, -1], amplitudes[:, :-1], gate[:, :-1], shown
 
 
 @functools.cache

@@ -6,7 +6,7 @@ import functools
 import cv2
 import numpy as np
 
-from fevgan_jax.animation import light
+from fevgan_jax.animation import light, teeth
 from fevgan_jax.animation.model import Frame
 from fevgan_jax.faces import crop
 
@@ -197,10 +197,16 @@ def draw(stage: Stage, frame: Frame, onto: np.ndarray) -> None:
     box = onto[rows, columns]
     np.copyto(box, moved, where=(np.abs(by).max(-1) > _STILL)[..., None])
     paint = stage.enlarged(stage.paint(frame), cv2.BORDER_CONSTANT)
-    painted = frame.gate * (_CONTRAST * (paint - 0.5) + 0.5).clip(0, 1)
+    # Little paint is a thin line: if it were half transparent, lips would be seen behind teeth.
+    shut = (1 - frame.gate) * (0.5 + 0.5 / _CONTRAST)
+    painted = (_CONTRAST * (paint.clip(0, 1) - 0.5 - shut) + 0.5).clip(0, 1)
     wet = painted > 0
-    if wet.any():
-        _paint(box, painted, stage.enlarged(light.lit(frame.colour, stage.white)), wet)
+    if frame.gate > 0 and wet.any():
+        lit = light.lit(frame.colour, stage.white)
+        layers = teeth.part(lit, frame.paint, frame.teeth)
+        part = _around(wet)
+        colour = teeth.Layers(*(stage.enlarged(layer)[part] for layer in layers)).together()
+        _paint(box[part], painted[part], colour, wet[part])
 
 
 def _smooth(share: np.ndarray) -> np.ndarray:
@@ -217,12 +223,16 @@ def _openings(landmarks: np.ndarray, side: int) -> np.ndarray:
     return eyes_and_mouth.max(0)
 
 
-def _paint(box: np.ndarray, painted: np.ndarray, colour: np.ndarray, wet: np.ndarray) -> None:
+def _around(wet: np.ndarray) -> tuple[slice, slice]:
+    """Rows and columns that hold all of the true pixels."""
     rows, columns = (np.flatnonzero(wet.any(axis)) for axis in (1, 0))
-    part = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    share = painted[part][..., None]
-    mixed = box[part] * (1 - share) + colour[part] * share
-    np.copyto(box[part], np.rint(mixed).clip(0, 255).astype(np.uint8), where=wet[part][..., None])
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+
+
+def _paint(box: np.ndarray, painted: np.ndarray, colour: np.ndarray, wet: np.ndarray) -> None:
+    share = painted[..., None]
+    mixed = box * (1 - share) + colour * share
+    np.copyto(box, np.rint(mixed).clip(0, 255).astype(np.uint8), where=wet[..., None])
 
 
 def _carried_beyond(flow: np.ndarray, inside: np.ndarray) -> np.ndarray:

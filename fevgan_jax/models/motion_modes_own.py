@@ -67,7 +67,8 @@ class Generator(motion_modes.Generator):
         path = jnp.pad(path, ((0, 0), (1, 0)))
         fields, code, _ = self.fields(condition["image"], target)
         amplitudes = self.curves(code, path)
-        outputs = compositing.compose(condition["image"], fields, amplitudes, self.gate)
+        end = self.curves(code, jnp.ones((len(code), 1)))[:, 0]
+        outputs = compositing.compose(condition["image"], fields, amplitudes, end, self.gate)
         return outputs | {"drift": target - jnp.asarray(units.table(self.start))[label]}
 
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from fevgan_jax.faces import units
 
-_MIRRORED = ("photo", "picture", "visible", "mask")
+_MIRRORED = ("photo", "picture", "visible", "mask", "mouth")
 
 
 def augment(
@@ -24,8 +24,8 @@ def augment(
     """Changes every pair of a batch by itself; its exact answers change with it.
 
     Args:
-      batch: `photo` and `picture` `[B, S, S, 3]` in [-1, 1], `flow`, `visible`, `mask`, `units`
-        and `shown`; other features pass.
+      batch: `photo` and `picture` `[B, S, S, 3]` in [-1, 1], `flow`, `visible`, `mask`, `mouth`,
+        `tooth`, `units` and `shown`; other features pass.
       keys: PRNG keys `[B]`.
       mirror: how likely left and right change sides.
       gamma: lowest and highest exponent of the brightness in [0, 1].
@@ -69,12 +69,16 @@ def _mirrored(pair: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
     count = len(units.NAMES)
     order = jnp.array(units.MIRROR)
     flipped = {name: pair[name][:, ::-1] for name in _MIRRORED}
-    flow = pair["flow"][:, ::-1] * jnp.array([-1, 1], pair["flow"].dtype)
+    # What has a direction or counts from the middle to the right changes its sign.
+    signed = {
+        name: pair[name][:, ::-1] * jnp.array([-1, 1], pair[name].dtype)
+        for name in ("flow", "tooth")
+    }
     head = pair["units"][count:] * units.MIRROR_HEAD
     return {
         **pair,
         **flipped,
-        "flow": flow,
+        **signed,
         "units": jnp.concatenate([pair["units"][:count][order], head]),
         "shown": pair["shown"][order],
     }

@@ -1,16 +1,22 @@
 """Losses against the exact answers of a rendered pair: flow, hidden pixels, the photo's units.
 
 Each takes `context.outputs` from `compositing.compose`, and `context.real` with `video`,
-`flow`, `visible`, `hidden` and `shown` (`models.motion_modes.real`). All are choices.
+`flow`, `visible`, `hidden`, `mouth`, `tooth` and `shown` (`models.motion_modes.real`). All are
+choices.
 """
 
 import jax
 import jax.numpy as jnp
+import optax
 
 _EVEN = 30.0
 """Added to the count of hidden values, to limit the weight of pictures with few (choice)."""
 _SURE = 1e-4
 """Distance from 0 and 1 to which the mask is clipped in a logarithm."""
+_UPPER, _LOWER, _INSIDE = 1, 2, 3
+"""What `mouth` says of a pixel (forced: the data set's numbers)."""
+_EDGE = 0.015
+"""Decimetres over which a tooth's edge is uncertain: half a pixel of 64."""
 
 
 def flow(context) -> jax.Array:
@@ -68,6 +74,27 @@ def strain(context) -> jax.Array:
     return total / (count + 1.0)
 
 
+def teeth(context) -> jax.Array:
+    """Error of the place on the tooth that a pixel shows, and of which row has a tooth there.
+
+    Over the pixels inside of the mouth: the error of the tooth's number, ten times that of the
+    distance from its edge in decimetres, and the cross-entropy of either row's being seen. The
+    lower row is not asked for behind the upper one.
+    """
+    number, *rows = jnp.split(context.outputs["teeth"], 3, axis=-1)
+    true_number, distance = jnp.split(context.real["tooth"], 2, axis=-1)
+    is_upper, is_lower, is_inside = (
+        (context.real["mouth"] == kind).astype(jnp.float32) for kind in (_UPPER, _LOWER, _INSIDE)
+    )
+    total = (jnp.abs(number - true_number) * (is_upper + is_lower)).sum()
+    behind = is_inside + is_lower
+    for row, seen, asked in zip(rows, (is_upper, is_lower), (1.0, behind), strict=True):
+        total += (10.0 * jnp.abs(row - distance) * seen).sum()
+        told = optax.sigmoid_binary_cross_entropy(row / _EDGE, seen)
+        total += (told * asked * (is_upper + behind)).sum()
+    return total / ((is_upper + behind).sum() + _EVEN)
+
+
 def shown(context) -> jax.Array:
     """Mean square error of the predicted face units of the photo."""
     return jnp.square(context.outputs["shown"] - context.real["shown"]).mean()
@@ -80,5 +107,6 @@ GENERATOR_LOSSES = {
     "mask": mask,
     "smooth": smooth,
     "strain": strain,
+    "teeth": teeth,
     "shown": shown,
 }

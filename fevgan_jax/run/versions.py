@@ -8,7 +8,7 @@ from typing import Any
 
 from fevgan_jax.runtime.errors import UserError
 
-VERSION = 2
+VERSION = 3
 """What `config.json` holds as `version`; a file without it is of version 1."""
 
 _ADDED: dict[int, dict[str, Any]] = {
@@ -36,7 +36,8 @@ _ADDED: dict[int, dict[str, Any]] = {
         "eval.dataset": "",
         "eval.classifier_steps": 0,
         "eval.seed": 0,
-    }
+    },
+    3: {},
 }
 """By version, the fields it added."""
 
@@ -60,6 +61,12 @@ def upgrade(config: dict[str, Any]) -> None:
             for parent in sections:
                 section = section.setdefault(parent, {})
             section.setdefault(name, value)
+    shapes = config["data"]["shapes"]
+    if version < 3 and "visible" in shapes:
+        # Pairs did not say what a mouth shows, which is asked of every batch of them now.
+        height, width, _ = shapes["visible"][0]
+        shapes["mouth"] = [[height, width, 1], "uint8"]
+        shapes["tooth"] = [[height, width, 2], "float16"]
     # One field of version 1 asked for both masked metrics.
     if version == 1 and config["eval"].pop("masked", False):
         asked = config["eval"]["metrics"]

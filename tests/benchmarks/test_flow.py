@@ -31,7 +31,7 @@ def knowing(share):
             seen = pair["visible"] > 0
             # What is hidden may be anything.
             exact[pair["photo"].tobytes()] = np.where(seen, share * pair["flow"], 9.0)
-    return lambda face, target, path: model.Frame(exact[face.tobytes()], None, None, None)
+    return lambda face, target, path: model.Frame(exact[face.tobytes()], None, None, None, None)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.75, 1.0])
@@ -52,7 +52,7 @@ def test_the_interval_is_over_people(flow):
 
 def test_a_face_that_is_left_as_it_is_is_recognised_as_itself(flow):
     none = np.zeros((64, 64, 3), np.float32)
-    still = model.Frame(none[..., :2], none[..., 0], none, gate=1.0)
+    still = model.Frame(none[..., :2], none[..., 0], none, gate=1.0, teeth=none - 1)
     asked = []
 
     def move(face, target, path):

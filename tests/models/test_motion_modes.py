@@ -58,7 +58,9 @@ def test_it_equals_the_network_it_was_made_from():
     np.testing.assert_allclose(amplitudes[0], known["curves"], atol=1e-6)
     np.testing.assert_allclose(shown[0], known["shown"], atol=1e-5)
     video = generator.apply(variables, given, train=False)["video"]
-    np.testing.assert_allclose(video[0], known["frames"], atol=1e-4)
+    # The reference's frame half of the way scales the flow in place of moving points.
+    np.testing.assert_allclose(video[0, [0, 2]], known["frames"][[0, 2]], atol=1e-4)
+    assert np.abs(video[0, 1] - known["frames"][1]).mean() < 0.01
 
 
 @pytest.mark.parametrize("side", [16, 37])
@@ -66,7 +68,7 @@ def test_the_way_starts_with_the_photo_itself_at_any_size(side):
     variables, given = narrow()
     photo = jax.random.uniform(jax.random.key(3), (2, side, side + 5, 3), minval=-1.0)
     fields, amplitudes, _ = NARROW.apply(variables, *given.values(), method=NARROW.predict)
-    video = compositing.compose(photo, fields, amplitudes, NARROW.gate)["video"]
+    video = compositing.compose(photo, fields, amplitudes, amplitudes[:, 2], NARROW.gate)["video"]
     np.testing.assert_array_equal(video[:, 0], photo)
     assert np.abs(video[:, 2] - photo).max() > 0.1
 
@@ -108,7 +110,7 @@ def test_detail_adds_to_the_fields_of_a_smaller_network():
 
 @pytest.mark.parametrize("detail", [0, 8])
 def test_one_photo_serves_all_targets(detail):
-    net = NARROW.clone(detail=detail)
+    net = NARROW.clone(detail=detail, teeth=6)
     variables, given = narrow(net=net)
     one, *rest = given["image"][:1], *list(given.values())[1:]
     fields, *_ = net.apply(variables, one, *rest, method=net.predict)
@@ -116,6 +118,67 @@ def test_one_photo_serves_all_targets(detail):
     apart, *_ = net.apply(variables, rows, *rest, method=net.predict)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), fields, apart)
     assert np.abs(fields.flow[0] - fields.flow[1]).max() > 1e-3
+
+
+def opening(side=64, height=10):
+    """Fields of one mode whose end is a mouth of so many pixels, painted white between black lips.
+
+    The upper lip stays, and the lower one and the chin go down.
+    """
+    rows = np.arange(side) + 0.5
+    up = -np.clip(rows - side / 2, 0, height) / side
+    flow = np.zeros((1, side, side, 1, 2), np.float32)
+    flow[..., 0, 1] = up[:, None]
+    between = (rows > side / 2) & (rows < side / 2 + height)
+    mask, colour = np.zeros((1, side, side, 2)), np.ones((1, side, side, 2, 3))
+    mask[..., 0] = np.where(between, 20.0, -20.0)[:, None]
+    return compositing.Fields(flow, *(np.float32(x) for x in (mask, 9 * colour, 0 * colour)))
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8, 1.0])
+def test_on_the_way_lips_part_little_by_little(share):
+    side, height = 64, 10
+    amplitudes, end = jnp.full((1, 1, 1), share), jnp.ones((1, 1))
+    frames = compositing.on_the_way(opening(side, height), amplitudes, end)
+    painted = np.asarray(frames.paint)[0, 0, :, 32, 0]
+    assert painted.sum() == pytest.approx(share * height, abs=1.0)
+    assert painted[: side // 2 - 1].max() < 0.01, "the upper lip"
+    # The lower lip: all of it is moved, and none is stretched.
+    lip = np.asarray(frames.flow)[0, 0, side // 2 + round(share * height) + 1 :, 32, 1]
+    np.testing.assert_allclose(lip, -share * height / side, atol=1e-3)
+
+
+def test_a_way_starts_at_the_photo_and_ends_at_the_fields():
+    fields = opening()
+    amplitudes = jnp.array([0.0, 1.0]).reshape(1, 2, 1)
+    frames = compositing.on_the_way(fields, amplitudes, jnp.ones((1, 1)))
+    assert not frames.flow[0, 0].any()
+    np.testing.assert_array_equal(frames.flow[0, 1], fields.flow[0, ..., 0, :])
+
+
+def test_a_point_is_found_where_it_goes():
+    random = np.random.default_rng(0)
+    coarse = random.normal(0, 0.03, (2, 3, 6, 5, 2))
+    left = jax.image.resize(jnp.asarray(coarse, jnp.float32), (2, 3, 48, 40, 2), "cubic")
+    there = compositing.carried(left)
+    back = jax.vmap(compositing.warp, 1, 1)(left, there[:, :, None])[:, :, 0]
+    inside = np.s_[:, :, 6:-6, 6:-6]  # beyond an edge, the edge is repeated
+    np.testing.assert_allclose(there[inside], -back[inside], atol=2e-4)
+    assert np.abs(there[inside]).max() > 0.05
+
+
+def test_the_gradient_of_carried_is_that_of_its_finite_differences():
+    coarse = jax.random.normal(jax.random.key(0), (1, 1, 4, 4, 2))
+    left = 0.02 * jax.image.resize(coarse, (1, 1, 16, 16, 2), "cubic")
+    direction = 0.02 * jax.image.resize(coarse[:, :, ::-1], left.shape, "cubic")
+
+    def total(left):
+        return jnp.square(compositing.carried(left)).sum()
+
+    step = 1e-2
+    slope = (total(left + step * direction) - total(left - step * direction)) / (2 * step)
+    exact = (jax.grad(total)(left) * direction).sum()
+    np.testing.assert_allclose(slope, exact, rtol=0.03)
 
 
 def test_warp_looks_where_the_flow_points():
@@ -149,6 +212,8 @@ def exact_pair(seed=0, side=8):
         "flow": random.normal(0, 0.05, (2, side, side, 2)).astype(np.float16),
         "visible": visible,
         "mask": mask,
+        "mouth": random.integers(0, 4, (2, side, side, 1)).astype(np.uint8),
+        "tooth": random.uniform(-4, 4, (2, side, side, 2)).astype(np.float16),
         "units": random.normal(size=(2, 56)).astype(np.float32),
         "shown": random.normal(size=(2, 52)).astype(np.float32),
         "path": np.array([0.4, 1.0], np.float32),
@@ -157,7 +222,11 @@ def exact_pair(seed=0, side=8):
 
 def test_every_loss_is_least_at_the_exact_answer():
     real = motion_modes.real(exact_pair())
+    number, distance = jnp.split(jnp.abs(real["tooth"]), 2, axis=-1)
+    real["tooth"] = jnp.concatenate([number, distance], axis=-1)
+    rows = [jnp.where(real["mouth"] == row, distance, -9.0) for row in (1, 2)]
     best = {
+        "teeth": jnp.concatenate([number, *rows], axis=-1),
         "video": real["video"],
         "moved": real["video"],
         "flow": real["flow"],
@@ -175,6 +244,59 @@ def test_every_loss_is_least_at_the_exact_answer():
     assert float(smooth(Context(outputs={"flow": jnp.ones((1, 1, 4, 4, 2))}))) == 0.0
     slope = jnp.arange(4.0)[:, None, None] * jnp.ones((1, 1, 4, 4, 2))
     assert float(smooth(Context(outputs={"flow": slope}))) == pytest.approx(1.0)
+
+
+def test_teeth_are_asked_for_where_the_mouth_shows_them():
+    teeth = motion_modes.GENERATOR_LOSSES["teeth"]
+    mouth = jnp.arange(4).repeat(4).reshape(1, 1, 4, 4, 1)
+    real = {"mouth": mouth, "tooth": jnp.full((1, 1, 4, 4, 2), 0.1)}
+    skin, upper, lower, inside = (mouth[..., 0] == kind for kind in range(4))
+    right = jnp.stack(
+        [
+            jnp.where(upper | lower, 0.1, 7.0),
+            jnp.where(upper, 0.1, jnp.where(skin, 7.0, -1.0)),
+            jnp.where(lower, 0.1, jnp.where(skin | upper, 7.0, -1.0)),
+        ],
+        axis=-1,
+    )
+
+    def of(values):
+        return float(teeth(Context(outputs={"teeth": values}, real=real)))
+
+    assert of(right) == pytest.approx(0.0, abs=1e-3)
+    for channel, where in (
+        (0, upper),
+        (0, lower),
+        (1, upper),
+        (1, inside),
+        (2, lower),
+        (2, inside),
+    ):
+        wrong = right.at[..., channel].add(jnp.where(where, 1.2, 0.0))
+        assert of(wrong) > 0.05, (channel, where)
+    assert of(right.at[..., 0].add(jnp.where(inside | skin, 1.0, 0.0))) == of(right)
+
+
+def test_teeth_are_a_part_of_their_own():
+    variables, given = narrow()
+    none = NARROW.apply(variables, given, train=False)["teeth"][..., 1:]
+    np.testing.assert_allclose(none, -1.0, rtol=1e-5)
+    net = NARROW.clone(teeth=6)
+    with_teeth, _ = narrow(net=net)
+    with_teeth["params"]["fields"] |= variables["params"]["fields"]
+    with_teeth["params"]["curves"] = variables["params"]["curves"]
+
+    def made(params):
+        return net.apply({"params": params}, given, train=False)
+
+    outputs = made(with_teeth["params"])
+    np.testing.assert_array_equal(
+        outputs["video"], NARROW.apply(variables, given, train=False)["video"]
+    )
+    assert outputs["teeth"].shape == (2, 3, 16, 16, 3)
+    gradient = jax.grad(lambda params: jnp.square(made(params)["teeth"]).sum())
+    kernel = gradient(with_teeth["params"])["fields"]["teeth"]["heads"]["kernel"]
+    assert np.abs(kernel).max() > 0, "it can be trained"
 
 
 def test_strain_is_the_error_of_the_deformation_between_visible_neighbours():

@@ -36,7 +36,9 @@ def test_a_mirrored_pair_has_the_mirrored_flow_and_units():
     moved = compositing.warp(pair["photo"], jnp.asarray(pair["flow"], jnp.float32)[:, None])
     again = compositing.warp(got["photo"], jnp.asarray(got["flow"], jnp.float32)[:, None])
     np.testing.assert_allclose(again[:, 0], moved[:, 0, :, ::-1], atol=2e-3)
-    np.testing.assert_array_equal(got["mask"], pair["mask"][:, :, ::-1])
+    for name in ("mask", "mouth"):
+        np.testing.assert_array_equal(got[name], pair[name][:, :, ::-1])
+    np.testing.assert_array_equal(got["tooth"], pair["tooth"][:, :, ::-1] * [-1, 1])
     left, right = (units.NAMES.index("mouthSmile" + side) for side in ("Left", "Right"))
     np.testing.assert_array_equal(got["units"][:, left], pair["units"][:, right])
     np.testing.assert_array_equal(got["shown"][:, left], pair["shown"][:, right])

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from fevgan_jax.configs import base
+from fevgan_jax.configs import base, motion_modes
 from fevgan_jax.run.versions import VERSION
 from fevgan_jax.run.workdir import find_changes, keep_config, read_config
 from fevgan_jax.runtime.errors import UserError
@@ -95,6 +95,18 @@ def test_the_first_version_goes_on(workdir):
     kept = json.loads((workdir / "config.json").read_text())
     assert kept["version"] == VERSION
     assert kept["data"]["shapes"]["label"] == [[], "int32"]
+
+
+def test_a_run_on_pairs_of_version_2_can_be_opened(tmp_path):
+    config = motion_modes.get_config()
+    keep_config(config, tmp_path)
+    kept = json.loads((tmp_path / "config.json").read_text())
+    del kept["data"]["shapes"]["mouth"], kept["data"]["shapes"]["tooth"]
+    (tmp_path / "config.json").write_text(json.dumps(kept | {"version": 2}))
+    shapes = read_config(tmp_path).data.shapes
+    assert list(shapes.mouth) == [[64, 64, 1], "uint8"]
+    assert list(shapes.tooth) == [[64, 64, 2], "float16"]
+    assert not find_changes(config, tmp_path)
 
 
 def test_a_set_of_other_features_is_refused(tmp_path):

@@ -13,6 +13,7 @@ from fevgan_jax.tfds_builders.synthetic_faces import (
     correspondence,
     head,
     kernels,
+    mouth,
     pairs,
     render,
     subject,
@@ -81,6 +82,28 @@ def test_no_motion_is_no_flow_and_hides_nothing():
     np.testing.assert_array_equal(pair["photo"], pair["picture"])
     assert np.abs(pair["flow"]).max() < 1e-5
     np.testing.assert_array_equal(pair["visible"], pair["mask"])
+
+
+def test_a_mouth_shows_its_teeth_in_their_order():
+    lips = {"mouthSmile": 0.6, "mouthUpperUp": 1.0, "mouthLowerDown": 2.2}
+    apart = {name + side: amount for name, amount in lips.items() for side in ("Left", "Right")}
+    pair = _pair(_units(), _units(jawOpen=0.6, **apart))
+    kind, (number, edge) = pair["mouth"][..., 0], np.moveaxis(pair["tooth"].astype(float), -1, 0)
+    upper, lower = kind == mouth.UPPER, kind == mouth.LOWER
+    assert upper.sum() > 15
+    assert lower.sum() > 10
+    assert (kind == mouth.INSIDE).sum() > 5
+    rows = np.indices(kind.shape)[0]
+    assert rows[upper].mean() < rows[kind == mouth.INSIDE].mean() < rows[lower].mean()
+    assert ((edge > 0) == (upper | lower)).mean() > 0.999
+    for row, down in ((upper, -1), (lower, 1)):
+        aside, along = row[:, 1:] & row[:, :-1], row[1:] & row[:-1]
+        assert (np.diff(number, axis=1)[aside] > 0).mean() > 0.95, "counted to the right"
+        assert (down * np.diff(edge, axis=0)[along] > 0).mean() > 0.95, "from the biting edge"
+    assert abs(number[upper].mean()) < 0.5, "from the middle"
+    bright = pair["picture"].mean(-1)
+    assert bright[upper].mean() > 1.5 * bright[kind == mouth.INSIDE].mean()
+    assert not _pair(_units(), _units())["tooth"].any()
 
 
 @pytest.mark.parametrize("size", [32, 64])

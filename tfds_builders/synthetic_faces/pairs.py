@@ -15,6 +15,7 @@ from fevgan_jax.tfds_builders.synthetic_faces import (
     correspondence,
     expressions,
     head,
+    mouth,
     render,
     subject,
 )
@@ -124,6 +125,7 @@ def of_change(
       `photo` and `picture` uint8 [S, S, 3]; `flow` float16 [S, S, 2], from a pixel of the picture
       to where it is in the photo, x then y, as shares of the side; `visible` uint8 [S, S, 1], 255
       where that place shows the same point; `mask` uint8 [S, S, 1], 255 on the picture's face;
+      `mouth` uint8 [S, S, 1] and `tooth` float16 [S, S, 2], what `mouth.look_into` says of it;
       `units` float32 [56], the picture's 52 face units and its pose relative to the photo, times
       `POSE_SCALE`; `shown` float32 [52], the photo's face units; and `path` float32 [].
     """
@@ -141,12 +143,15 @@ def of_change(
     )
     flow, visible = correspondence.backward(model.mesh, picture, photo)
     image, mask = render.colour(model.mesh, who.painted(change.units), picture)
+    inside, tooth = mouth.look_into(model, picture)
     return {
         "photo": render.colour(model.mesh, who.painted(change.shown), photo)[0],
         "picture": image,
         "flow": flow.astype(np.float16),
         "visible": visible & mask,
         "mask": mask,
+        "mouth": inside,
+        "tooth": tooth.astype(np.float16),
         "units": np.concatenate([change.units, change.turn * POSE_SCALE]).astype(np.float32),
         "shown": change.shown.astype(np.float32),
         "path": np.float32(change.path),
