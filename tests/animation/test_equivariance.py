@@ -115,7 +115,7 @@ BOUNDS = {
         "turned by 12": (2.2, 14),
         "turned by -35": (2.4, 14),
         "turned by 90": (1.2, 11),
-        "gain 0.8": (1.5, 10),
+        "gain 0.8": (1.6, 11),
         "gamma 0.8": (1.8, 15),
         "gamma 1.3": (1.9, 15),
     },
@@ -126,7 +126,7 @@ BOUNDS = {
         "turned by 90": (1.0, 15),
         "gain 0.8": (1.5, 25),
         "gamma 0.8": (1.4, 21),
-        "gamma 1.3": (1.7, 25),
+        "gamma 1.3": (1.8, 28),
     },
 }
 """What is left is from landmarks in whole pixels, resampling, and a net that knows light by
