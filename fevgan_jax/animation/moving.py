@@ -201,7 +201,7 @@ def draw(stage: Stage, frame: Frame, onto: np.ndarray) -> None:
     shut = (1 - frame.gate) * (0.5 + 0.5 / _CONTRAST)
     painted = (_CONTRAST * (paint.clip(0, 1) - 0.5 - shut) + 0.5).clip(0, 1)
     wet = painted > 0
-    if frame.gate > 0 and wet.any():
+    if wet.any():
         lit = light.lit(frame.colour, stage.white)
         layers = teeth.part(lit, frame.paint, frame.teeth)
         part = _around(wet)

@@ -156,6 +156,13 @@ def test_a_way_starts_at_the_photo_and_ends_at_the_fields():
     np.testing.assert_array_equal(frames.flow[0, 1], fields.flow[0, ..., 0, :])
 
 
+def test_a_frame_does_not_depend_on_the_others():
+    variables, given = narrow()
+    video = NARROW.apply(variables, given, train=False)["video"]
+    one = NARROW.apply(variables, given | {"path": given["path"][:, 1:2]}, train=False)["video"]
+    np.testing.assert_allclose(one[:, 0], video[:, 1], atol=1e-5)
+
+
 def test_a_point_is_found_where_it_goes():
     random = np.random.default_rng(0)
     coarse = random.normal(0, 0.03, (2, 3, 6, 5, 2))
