@@ -32,6 +32,9 @@ _PAINTED_FROM = 0.12
 _CONTRAST = 2.5
 """How much steeper the edges of paint are in the photo's pixels than they were in the crop's
 (choice, by eye: teeth and lids have edges, and faint paint around a mouth looks like dirt)."""
+_ALONG, _ACROSS = 1.2, 0.3
+"""Standard deviations, in the crop's pixels, of a blur of paint along and across the mouth (choice:
+lips that have just parted are less than a pixel apart, and would have a ragged edge)."""
 _STILL = 1e-3
 """Pixels that move by less than this are the photo's own."""
 
@@ -93,7 +96,7 @@ class Stage:
         area = column_x * row_y - column_y * row_x  # negative where the flow folds
         sharp = np.clip((area - _STRETCHED) / (_SHARP - _STRETCHED), 0, 1)
         shown = sharp * cv2.remap(self.openings, columns, rows, cv2.INTER_LINEAR)
-        return frame.paint * self.paintable * (1 - shown)
+        return _blurred(frame.paint) * self.paintable * (1 - shown)
 
     @functools.cached_property
     def share(self) -> np.ndarray:
@@ -202,11 +205,17 @@ def draw(stage: Stage, frame: Frame, onto: np.ndarray) -> None:
     painted = (_CONTRAST * (paint.clip(0, 1) - 0.5 - shut) + 0.5).clip(0, 1)
     wet = painted > 0
     if wet.any():
-        lit = light.lit(frame.colour, stage.white)
+        lit = light.lit(_blurred(frame.colour), stage.white)
         layers = teeth.part(lit, frame.paint, frame.teeth)
         part = _around(wet)
         colour = teeth.Layers(*(stage.enlarged(layer)[part] for layer in layers)).together()
         _paint(box[part], painted[part], colour, wet[part])
+
+
+def _blurred(field: np.ndarray) -> np.ndarray:
+    """Paint `[S, S]` or its colour `[S, S, 3]`, blurred along the mouth."""
+    blurred = cv2.GaussianBlur(np.ascontiguousarray(field), (0, 0), _ALONG, sigmaY=_ACROSS)
+    return blurred.clip(-1, 1)  # but for rounding nothing is outside
 
 
 def _smooth(share: np.ndarray) -> np.ndarray:

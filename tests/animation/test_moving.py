@@ -135,14 +135,26 @@ def test_little_movement_opens_a_narrow_mouth_not_a_transparent_one(face):
     picture, landmarks = face
     stage = moving.on_crop(picture, landmarks, SIDE, 128)
     hill = frame()
-    hill.paint[48:56] = 1 - np.abs(np.arange(SIDE) - 32) / 12
+    hill.paint[48:56] = 1.3 - np.abs(np.arange(SIDE) - 32) / 12
     hill = hill._replace(paint=hill.paint.clip(0, 1))
     widths, solid = [], drawn(stage, hill)[104, 64]
     for gate in (1.0, 0.8, 0.5):
         row = drawn(stage, hill._replace(gate=gate))[104].astype(int)
         widths.append((row != stage.picture[104]).any(-1).sum())
         assert np.abs(row[64] - solid).max() < 40, gate
-    assert widths[0] > 1.15 * widths[1] > 1.15**2 * widths[2] > 0
+    assert widths[0] > 1.1 * widths[1] > 1.1**2 * widths[2] > 0
+
+
+def test_a_narrow_mouth_has_no_notch(face):
+    picture, landmarks = face
+    stage = moving.on_crop(picture, landmarks, SIDE, 128)
+    ragged = frame(paint=1.0)
+    ragged.paint[:, 31] = 0
+    whole, notched = (
+        drawn(stage, each)[100, 60:68].astype(int) for each in (frame(paint=1.0), ragged)
+    )
+    assert np.abs(whole - notched).max() < 30
+    assert np.abs(whole - stage.picture[100, 60:68]).max() > 60
 
 
 def test_a_fold_of_the_flow_shows_no_second_row_of_teeth(face):
