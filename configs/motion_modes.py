@@ -30,7 +30,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.model.generator = ml_collections.ConfigDict()
     config.model.generator.features = (16, 32, 64, 128)  # choice: 2 million parameters
     config.model.generator.modes = 4  # choice: a few flow fields per target; six were no better
-    config.model.generator.teeth = 24  # choice: as wide as the layer that it sees, and a half
+    config.model.generator.teeth = 24  # choice: half as wide again as the last layer
     # choice: all paint is let through from a tenth of the way on, where |a|^2 is 1e-4. With 12
     # only 0.6 came through at the end, and the photo's lips were seen through painted teeth.
     config.model.generator.gate = 20_000.0

@@ -6,8 +6,8 @@
 
 It starts from the released weights of 64 pixels and trains the level of detail alone. On 72 test
 clips of `synthetic_faces/size128` these have PSNR 30.73, SSIM 0.890 and motion 0.724 at once, and
-30.70, 0.890 and 0.725 after 400 steps of 16 of 6,912 pairs (10 minutes of two cores, evaluation
-included): so short a training brings nothing.
+30.70, 0.890 and 0.725 after 400 steps of 16 of 6,912 pairs (six minutes of two cores): so short
+a training brings nothing.
 """
 
 import ml_collections

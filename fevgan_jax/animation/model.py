@@ -98,7 +98,7 @@ class Animator:
         """
         compiled = self._compiled(num_targets, num_frames)
         self._compiled(1, 1)  # what `shown` asks
-        on_the_way = self._on_the_way()
+        on_the_way = self._on_the_way
 
         def ask(face: np.ndarray, targets: np.ndarray, path: np.ndarray) -> list[Motion]:
             given = face[None], np.float32(targets), np.float32(path)
@@ -126,25 +126,23 @@ class Animator:
 
     @functools.cache  # noqa: B019 (an animator lives as long as its process)
     def _compiled(self, num_targets: int, num_frames: int) -> Future:
-        arguments = (
+        return _compile(*self._asked(num_targets, num_frames))
+
+    @functools.cached_property
+    def _on_the_way(self) -> Future:
+        """`compositing.on_the_way` for one target's frame."""
+        fields, end, amplitudes, *_ = jax.eval_shape(*self._asked(1, 1))
+        return _compile(compositing.on_the_way, fields, amplitudes, end)
+
+    def _asked(self, num_targets: int, num_frames: int) -> tuple[Any, ...]:
+        """The function that answers, and the shapes of its arguments."""
+        return (
+            functools.partial(_symmetric, self.generator),
+            self.variables,
             jax.ShapeDtypeStruct((1, self.side, self.side, 3), np.uint8),
             jax.ShapeDtypeStruct((num_targets, units.SIZE), np.float32),
             jax.ShapeDtypeStruct((num_targets, num_frames), np.float32),
         )
-        return _compile(functools.partial(_symmetric, self.generator), self.variables, *arguments)
-
-    @functools.cache  # noqa: B019
-    def _on_the_way(self) -> Future:
-        """`compositing.on_the_way` for one target's frame."""
-        fields, end, *_ = jax.eval_shape(
-            functools.partial(_symmetric, self.generator),
-            self.variables,
-            jax.ShapeDtypeStruct((1, self.side, self.side, 3), np.uint8),
-            jax.ShapeDtypeStruct((1, units.SIZE), np.float32),
-            jax.ShapeDtypeStruct((1, 1), np.float32),
-        )
-        amplitudes = jax.ShapeDtypeStruct((1, 1, end.shape[1]), np.float32)
-        return _compile(compositing.on_the_way, fields, amplitudes, end)
 
     def __hash__(self) -> int:
         return id(self)

@@ -8,6 +8,7 @@ import numpy as np
 
 from fevgan_jax.animation import light, teeth
 from fevgan_jax.animation.model import Frame
+from fevgan_jax.animation.ramp import ramp
 from fevgan_jax.faces import crop
 
 _FADE_FROM, _FADE_TO = 0.02, 0.16
@@ -139,9 +140,9 @@ def on_photo(picture: np.ndarray, landmarks: np.ndarray, side: int) -> Stage:
     outside = np.pad((inside == 0).astype(np.uint8), side // 4, constant_values=1)
     distance = cv2.distanceTransform(outside, cv2.DIST_L2, 5) / side
     quarter = slice(side // 4, side // 4 + side)
-    fade = _smooth((_FADE_TO - distance[quarter, quarter]) / (_FADE_TO - _FADE_FROM))
+    fade = ramp(distance[quarter, quarter], _FADE_TO, _FADE_FROM)
     within = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, 5) / side
-    paintable = _smooth(within / _PAINTED_FROM)
+    paintable = ramp(within, 0, _PAINTED_FROM)
     face = crop.face(picture, landmarks, to_crop, side)
     return Stage(picture, face, to_crop, inside, paintable, fade, _openings(there, side))
 
@@ -218,17 +219,11 @@ def _blurred(field: np.ndarray) -> np.ndarray:
     return blurred.clip(-1, 1)  # but for rounding nothing is outside
 
 
-def _smooth(share: np.ndarray) -> np.ndarray:
-    """From 0 at 0 to 1 at 1, without a corner at either."""
-    share = np.clip(share, 0, 1)
-    return (share * share * (3 - 2 * share)).astype(np.float32)
-
-
 def _openings(landmarks: np.ndarray, side: int) -> np.ndarray:
     """`Stage.openings` of landmarks `[68, 2]` in the crop's pixels."""
     eyes_and_mouth = np.stack([crop.coverage(landmarks[edge], side)[..., 0] for edge in _EDGES])
     gap = np.linalg.norm(landmarks[_UPPER_LIP] - landmarks[_LOWER_LIP], axis=-1).mean() / side
-    eyes_and_mouth[-1] *= _smooth((gap - _CLOSED) / (_OPEN - _CLOSED))
+    eyes_and_mouth[-1] *= ramp(gap, _CLOSED, _OPEN)
     return eyes_and_mouth.max(0)
 
 

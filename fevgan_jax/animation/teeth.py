@@ -9,6 +9,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from fevgan_jax.animation.ramp import ramp
+
 _BLUR = 1.5
 """Standard deviation, in the crop's pixels, of the blur of coarse paint (choice: as the network's
 paint looks)."""
@@ -43,7 +45,7 @@ class Layers(NamedTuple):
         """The paint, float32 `[..., 3]`, with each tooth drawn as sharp as the layers are large."""
         number, *rows = np.moveaxis(self.teeth, -1, 0)
         across = np.square(2 * (number - np.floor(number)) - 1)
-        gum = _ramp(np.maximum(*rows), *_GUM)
+        gum = ramp(np.maximum(*rows), *_GUM)
         bright = (1 - _SIDES * across) * (1 - _GAP * across**4 * (1 - gum))
         share = _seen(self.teeth, _ROUND * across**2)
         return self.rest + (self.front * bright[..., None] - self.behind) * share[..., None]
@@ -65,7 +67,7 @@ def part(colour: np.ndarray, paint: np.ndarray, teeth: np.ndarray) -> Layers:
 
 def _seen(teeth: np.ndarray, shorter: np.ndarray | float = 0.0) -> np.ndarray:
     """How much of a pixel is a tooth of either row, in [0, 1]."""
-    return _ramp(teeth[..., 1:].max(-1) - shorter, -_EDGE, _EDGE)
+    return ramp(teeth[..., 1:].max(-1) - shorter, -_EDGE, _EDGE)
 
 
 def _nearby(colour: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -73,9 +75,3 @@ def _nearby(colour: np.ndarray, weight: np.ndarray) -> np.ndarray:
     weight = np.float32(weight)[..., None]
     total = cv2.GaussianBlur(colour * weight, (0, 0), _BLUR) + _SURE * colour
     return total / (cv2.GaussianBlur(weight, (0, 0), _BLUR)[..., None] + _SURE)
-
-
-def _ramp(value: np.ndarray, low: float, high: float) -> np.ndarray:
-    """From 0 at `low` to 1 at `high`, without a corner at either."""
-    share = ((value - low) / (high - low)).clip(0, 1)
-    return share * share * (3 - 2 * share)
