@@ -4,9 +4,10 @@
 
 Renders pairs of pictures of people of no data set, whose flow is known, and their label clips.
 Prints as JSON: the mean absolute error of the flow over the face pixels that the photo shows, as a
-share of the error of no flow at all, for all pairs and by what photo and picture show; and of the
-clips' last frames, generated and real, how often the nearest of all people's neutral frames, by
-dlib's descriptor, is the same person's. Intervals are over people. Needs the extra `[faces]`.
+share of the error of no flow at all, for all pairs and by what photo and picture show; for each of
+the 52 face units, made wholly and alone by a neutral face, how much of the change is generated; and
+of the clips' last frames, generated and real, how often the nearest of all people's neutral frames,
+by dlib's descriptor, is the same person's. Intervals are over people. Needs the extra `[faces]`.
 """
 
 import json
@@ -25,6 +26,9 @@ from fevgan_jax.metrics import identity, statistics
 from fevgan_jax.models import motion_modes
 from fevgan_jax.runtime import cli
 from fevgan_jax.tfds_builders.synthetic_faces import clip, pairs
+
+_UNIT_PEOPLE = 20
+"""People who make each face unit alone."""
 
 Move = Callable[[np.ndarray, np.ndarray, float], model.Frame]
 """From a face uint8 `[S, S, 3]`, a target `[56]` and a place on the way to it to a frame."""
@@ -79,6 +83,31 @@ def flow_errors(move: Move, people: Iterable[int], number: int, side: int) -> di
     return sums
 
 
+def unit_changes(move: Move, people: Iterable[int], side: int) -> dict[str, np.ndarray]:
+    """How far pictures change in which one face unit goes from 0 to 1.
+
+    Args:
+      move: the model.
+      people: subject ids.
+      side: of the pictures.
+
+    Returns:
+      By unit float64 `[P, 2]`: of the change of the pixels, the generated one's length along the
+      real one, and the real one's own, both times the latter.
+    """
+    changes, none = {name: [] for name in units.NAMES}, np.zeros(len(units.NAMES), np.float32)
+    for person in people:
+        for name in units.NAMES:
+            target = units.target({name: 1.0})
+            change = pairs.Change(none, np.zeros(4), target[: len(none)], np.zeros(4), none)
+            pair = pairs.of_change(clip.person(person), change, side, np.random.default_rng(person))
+            photo, generated = pair["photo"], pair["photo"].copy()
+            moving.draw(moving.of_crop(photo, photo), move(photo, target, 1.0), generated)
+            made, real = (each - photo.astype(np.float64) for each in (generated, pair["picture"]))
+            changes[name].append([(made * real).sum(), (real * real).sum()])
+    return {name: np.array(parts) for name, parts in changes.items()}
+
+
 def ratio(parts: np.ndarray) -> dict[str, float]:
     """The first column's sum as a share of the second's, `[P, 2]`, with an interval over people."""
 
@@ -124,12 +153,14 @@ def measure(workdir: str | None, first: int, number: int, num_pairs: int) -> dic
     animator = model.load(workdir)
     move, people = of_animator(animator), range(first, first + number)
     sums = flow_errors(move, people, num_pairs, animator.side)
+    alone = unit_changes(move, people[:_UNIT_PEOPLE], animator.side)
     found = recognised(move, people, animator.side)
     generated, real = found.mean(0).round(4).tolist()
     return {
         "people": number,
         "pairs": number * num_pairs,
         "flow": {kind: ratio(parts) for kind, parts in sums.items()},
+        "units": {name: ratio(parts) for name, parts in alone.items()},
         "retrieval": {"generated": generated, "real": real} | ratio(found),
     }
 

@@ -1,7 +1,8 @@
 """Targets of a face: ARKit's 52 face units, presets, blends, and the course in time.
 
-A target is 56 numbers: the units, absolute (a neutral face has all of them at 0), then the head's
-motion relative to the photo: nod (chin down), turn, tilt and nearness, scaled by `HEAD_SCALE`.
+A target is 56 numbers: the units, then the head's motion: nod (chin down), turn, tilt and nearness,
+scaled by `HEAD_SCALE`. Units are absolute (a neutral face has all of them at 0), but for `eyeLook`:
+gaze and head are relative to the photo, so that what does not name them leaves them alone.
 """
 
 import functools
@@ -102,6 +103,10 @@ def target(amounts: Mapping[str, float], head: Sequence[float] = (0, 0, 0, 0)) -
     """
     numbers = np.zeros(SIZE, np.float32)
     for name, amount in amounts.items():
+        if name in expressions.ASIDE:
+            raise UserError(
+                f"the face unit {name!r} goes to one side: write {name}Left or {name}Right."
+            )
         for each in expressions.sides(NAMES, name):
             if each not in NAMES:
                 raise UserError(
@@ -217,7 +222,8 @@ def course(num_frames: int, loop: bool = False) -> np.ndarray:
 
 
 def _unit_words() -> list[str]:
-    return [*NAMES, *{name.removesuffix("Left") for name in NAMES if name.endswith("Left")}]
+    stems = {name.removesuffix("Left") for name in NAMES if name.endswith("Left")}
+    return [*NAMES, *stems.difference(expressions.ASIDE)]
 
 
 def _amounts(text: str) -> dict[str, float]:

@@ -47,6 +47,12 @@ def test_a_blend_adds_its_parts():
     np.testing.assert_allclose(target, expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("name", ["jaw", "mouth"])
+def test_what_goes_to_one_side_needs_its_side(name):
+    with pytest.raises(UserError, match=f"write {name}Left or {name}Right"):
+        units.target({name: 1.0})
+
+
 def test_units_without_a_side_move_both():
     name, target = units.parse_units("jawOpen:0.5,browDown:1,mouthSmileLeft:.25")
     assert name == "jawOpen-0.5_browDown-1_mouthSmileLeft-0.25"

@@ -35,6 +35,22 @@ def test_every_loss_is_least_at_the_exact_answer():
     assert float(smooth(Context(outputs={"flow": slope}))) == pytest.approx(1.0)
 
 
+def test_an_error_at_the_eyes_or_the_mouth_weighs_more():
+    real = motion_modes.real(exact_pair())
+    real["visible"] = jnp.ones_like(real["visible"])
+    side = real["visible"].shape[2]
+
+    def of(name, x, y):
+        spot = jnp.zeros((1, 1, side, side, 1)).at[:, :, int(y * side), int(x * side)].set(1.0)
+        off = {key: real[key] + spot for key in ("flow",)} | {"moved": real["video"] + spot}
+        return float(motion_modes.GENERATOR_LOSSES[name](Context(outputs=off, real=real)))
+
+    for name in ("flow", "moved", "strain"):
+        cheek = of(name, 0.85, 0.95)
+        for x, y in ((0.35, 0.32), (0.66, 0.32), (0.51, 0.68)):
+            assert 3.5 < of(name, x, y) / cheek < 4.5, name
+
+
 def test_teeth_are_asked_for_where_the_mouth_shows_them():
     teeth = motion_modes.GENERATOR_LOSSES["teeth"]
     kinds = mouth.NEITHER, mouth.UPPER, mouth.LOWER, mouth.INSIDE

@@ -11,6 +11,7 @@ from fevgan_jax.tfds_builders.synthetic_faces import (
     camera,
     clip,
     correspondence,
+    eyes,
     head,
     kernels,
     mouth,
@@ -30,8 +31,9 @@ def _units(**amounts):
     return units
 
 
-def _pair(shown, units, turn=(0, 0, 0, 0)):
-    change = pairs.Change(shown, np.zeros(4), units, np.array(turn, float))
+def _pair(shown, units, turn=(0, 0, 0, 0), gaze=(0, 0)):
+    gaze = eyes.look(MODEL.unit_names, *gaze)
+    change = pairs.Change(shown, np.zeros(4), units, np.array(turn, float), gaze)
     return pairs.of_change(clip.person(20_000), change, SIZE, np.random.default_rng(0))
 
 
@@ -139,7 +141,7 @@ def test_flow_is_the_projected_vertices_motion(units, pose):
     assert wrong.max() < 2
 
 
-@pytest.mark.parametrize(("relit", "bound"), [(False, 2.5), (True, 4.0)])
+@pytest.mark.parametrize(("relit", "bound"), [(False, 2.5), (True, 4.5)])
 def test_the_photo_warped_by_the_flow_is_the_picture_where_visible(relit, bound):
     """Mean difference in levels of 255: interpolation, creases and folds; a lamp's shading."""
     even = {"lamp": np.zeros(3, np.float32), "fill": np.full(3, 0.9, np.float32), "gloss": 0.0}
@@ -217,10 +219,7 @@ def test_a_pair_is_a_function_of_its_numbers_and_says_what_it_shows():
     assert not np.array_equal(one["photo"], other["photo"])
     assert one["units"].shape == (56,)
     assert one["shown"].shape == (52,)
-    change = pairs.Change(
-        one["shown"], np.zeros(4), one["units"][:52], one["units"][52:] / pairs.POSE_SCALE
-    )
-    assert not np.array_equal(change.shown, change.units)
+    assert not np.array_equal(one["shown"], one["units"][:52])
 
 
 def test_size_changes_no_answer():
@@ -233,11 +232,57 @@ def test_size_changes_no_answer():
 
 def test_photos_show_what_the_shares_say():
     names = MODEL.unit_names
-    changes = [pairs.draw(np.random.default_rng(seed), names) for seed in range(600)]
-    assert 0.15 < np.mean([not change.shown.any() for change in changes]) < 0.25
+    changes = [pairs.draw(np.random.default_rng(seed), names) for seed in range(2000)]
+    assert 0.15 < np.mean([not change.shown.any() for change in changes]) < 0.21
     stances = np.std([change.stance for change in changes], axis=0)
     np.testing.assert_allclose(stances, [4, 8, 3, 0.15], rtol=0.15)
-    assert 0.55 < np.mean([change.path == 1 for change in changes]) < 0.65
+    whole = [change for change in changes if change.path == 1]
+    assert 0.55 < len(whole) / len(changes) < 0.65
+
+
+def _amount(change, name):
+    return change.units[MODEL.unit_names.index(name)]
+
+
+def test_eyes_blink_wink_and_look_aside_in_pictures():
+    names = MODEL.unit_names
+    changes = [pairs.draw(np.random.default_rng(seed), names) for seed in range(2000)]
+    lids = np.array(
+        [[_amount(change, f"eyeBlink{side}") for side in ("Left", "Right")] for change in changes]
+    )
+    assert 0.04 < (lids.min(axis=1) > 0.9).mean() < 0.1, "both closed"
+    assert 0.02 < ((lids.max(axis=1) > 0.6) & (lids.min(axis=1) < 0.4)).mean() < 0.08, "one"
+    looks = [
+        _amount(change, "eyeLookInLeft") + _amount(change, "eyeLookOutLeft") for change in changes
+    ]
+    assert 0.35 < np.mean(np.array(looks) > 0) < 0.45
+    assert 0.02 < np.mean([_amount(change, "tongueOut") > 0 for change in changes]) < 0.07
+    for aside in ("jaw", "mouth"):
+        amounts = [
+            [_amount(change, aside + side) for side in ("Left", "Right")] for change in changes
+        ]
+        once = (np.array(amounts) > 0.2).any(axis=1)
+        assert once.mean() > 0.01
+        assert (np.min(amounts, axis=1) == 0)[once].mean() > 0.8, "a jaw goes one way at a time"
+
+
+def test_a_gaze_that_comes_back_is_a_gaze_ahead():
+    back = _pair(_units(), eyes.look(MODEL.unit_names, -0.5, 0.25), gaze=(0.5, -0.25))
+    ahead = _pair(_units(), _units())
+    np.testing.assert_array_equal(back["picture"], ahead["picture"])
+    assert not np.array_equal(back["photo"], ahead["photo"])
+    assert not back["shown"].any()
+    eye = _points(_units())[MODEL.landmarks[36:42], :2].mean(axis=0).astype(int)
+    assert back["flow"][eye[1], eye[0], 0] > 0.005, "the photo's iris is further to the left"
+
+
+def test_the_photo_keeps_its_gaze_where_units_do_not_name_it():
+    smile = _units(mouthSmileLeft=0.8, mouthSmileRight=0.8)
+    kept, ahead = (_pair(_units(), smile, gaze=(left, 0)) for left in (0.8, 0))
+    eye = _points(_units())[MODEL.landmarks[36:42], :2].mean(axis=0).astype(int)
+    around = slice(eye[1] - 2, eye[1] + 3), slice(eye[0] - 4, eye[0] + 5)
+    np.testing.assert_allclose(kept["flow"][around], ahead["flow"][around], atol=2e-3)
+    assert np.abs(kept["picture"][around].astype(int) - ahead["picture"][around]).max() > 30
 
 
 def test_a_prepared_set_of_pairs_is_read_as_any_other(tmp_path):

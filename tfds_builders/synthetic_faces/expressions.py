@@ -45,6 +45,9 @@ UNITS = {
 }  # fmt: skip
 """Expression -> face unit -> how far it goes; a unit named without a side moves both alike."""
 
+ASIDE = ("jaw", "mouth")
+"""Face units that move to the left or to the right: their two sides are opposites."""
+
 HEAD = {
     "anger": (4.0, 0.0, 0.0, 0.25),
     "disgust": (-2.0, 5.0, 2.0, -0.1),
@@ -73,7 +76,8 @@ def preset(unit_names: Sequence[str], expression: str) -> np.ndarray:
 
 def sides(unit_names: Sequence[str], name: str) -> list[str]:
     """Returns the face units that a name without a side stands for: itself, or left and right."""
-    return [name] if name in unit_names else [name + "Left", name + "Right"]
+    whole = name in unit_names or name in ASIDE
+    return [name] if whole else [name + "Left", name + "Right"]
 
 
 def onset(num_frames: int, start: float, end: float, suddenness: float) -> np.ndarray:

@@ -14,6 +14,7 @@ from fevgan_jax.tfds_builders.synthetic_faces import (
     clip,
     correspondence,
     expressions,
+    eyes,
     head,
     mouth,
     render,
@@ -25,7 +26,17 @@ POSE_SCALE = np.array([0.2, 0.2, 0.2, 2.0], np.float32)
 _KINDS = ("neutral", "preset", "random", "smile")
 _PHOTO_SHARES = (0.20, 0.35, 0.20, 0.25)
 """A smile has a share of its own: of public portraits nearly half smile or speak."""
-_PICTURE_SHARES = (0.25, 0.45, 0.30, 0.0)
+_PICTURE_SHARES = (0.20, 0.45, 0.35, 0.0)
+_TONGUE = 0.12
+"""Share of the random pictures that show the tongue."""
+_BLINK, _CLOSED, _WINK = 0.2, 0.5, 0.35
+"""Share of the pictures whose eyes blink as well; of these, of closed eyes, and of one alone."""
+_DROOP = 0.1
+"""Share of the photos whose lids are low."""
+_GAZE = 0.4
+"""Share of the pictures whose eyes look elsewhere than the photo's."""
+_ASIDE = np.array([0.2, 0.12])
+"""Standard deviation of the photo's gaze, to the left and up, of 1 for as far as eyes go."""
 _SMILE = {
     "mouthSmile": (0.2, 1.2), "cheekSquint": (0.0, 1.0), "eyeSquint": (0.0, 0.6),
     "mouthDimple": (0.0, 0.4),
@@ -51,10 +62,11 @@ class Change:
     """What a photo shows and what a picture shows.
 
     Attributes:
-      shown: float32 [52], face units in the photo.
+      shown: float32 [52], face units in the photo; `eyeLook` is 0.
       stance: [4], the photo's nod, turn, tilt (degrees) and nearness (decimetres).
-      units: float32 [52], face units in the picture.
+      units: float32 [52], face units in the picture; `eyeLook` relative to `gaze`.
       turn: [4], the picture's pose relative to `stance`.
+      gaze: float32 [52], where the photo's eyes look, as `eyes.look` tells it; 0 is ahead.
       path: the share of a whole change that the picture shows, in (0, 1].
     """
 
@@ -62,6 +74,7 @@ class Change:
     stance: np.ndarray
     units: np.ndarray
     turn: np.ndarray
+    gaze: np.ndarray
     path: float = 1.0
 
 
@@ -76,9 +89,18 @@ def draw(random: np.random.Generator, unit_names: tuple[str, ...]) -> Change:
     stance = random.normal(0, _STANCE)
     units, turn = _expression(random, unit_names, _PICTURE_SHARES)
     turn = turn + random.normal(0, _UNREST)
+    if random.random() < _DROOP:
+        _blink(random, unit_names, shown, random.uniform(0.1, 0.6))
+    if random.random() < _BLINK:
+        closed = random.random() < _CLOSED
+        _blink(random, unit_names, units, 1.0 if closed else random.uniform(0.2, 1))
+    aside = random.normal(0, _ASIDE)
+    if random.random() < _GAZE:
+        there = random.uniform(-1, 1), np.clip(random.normal(0, 0.5), -1, 1)
+        units += eyes.look(unit_names, *(there - aside))
     path = 1.0 if random.random() < _ALL_THE_WAY else random.uniform(0.15, 1)
     units = shown + np.float32(path) * (units - shown)
-    return Change(shown, stance, units, path * turn, path)
+    return Change(shown, stance, units, path * turn, eyes.look(unit_names, *aside), path)
 
 
 def render_pair(subject_id: int, number: int, image_size: int = 64) -> dict[str, object]:
@@ -132,6 +154,8 @@ def of_change(
     model = head.load()
 
     def posed(units, motion):
+        units = eyes.moved(model.unit_names, change.gaze, units)
+        units = eyes.closing(model, who.vertices, units)
         return camera.pose(model, who.vertices + head.displacement(model, units), motion)
 
     before = posed(change.shown, change.stance)
@@ -174,18 +198,40 @@ def _expression(random, unit_names, shares):
 
 
 def _some_units(random, unit_names):
-    """Draws one to five face units, mostly alike on both sides, and often an open mouth."""
+    """Draws one to five movements, mostly alike on both sides, and often an open mouth."""
     units = np.zeros(len(unit_names), np.float32)
-    free = [name for name in unit_names if not name.startswith(("tongue", "eyeLook"))]
-    for name in random.choice(free, random.integers(1, 6), replace=False):
-        amount = random.uniform(0.2, 1) * (0.7 if name == "jawOpen" else 1)
-        stem = name.removesuffix("Left").removesuffix("Right")
-        both = random.random() < 0.7
-        for side in expressions.sides(unit_names, stem if both else name):
+    for name in random.choice(_movements(unit_names), random.integers(1, 6), replace=False):
+        amount = random.uniform(0.2, 1.1) * (0.7 if name == "jawOpen" else 1)
+        sides = expressions.sides(unit_names, name)
+        if random.random() > 0.7:
+            sides = [sides[random.integers(len(sides))]]
+        for side in sides:
             units[unit_names.index(side)] = amount
     if random.random() < 0.35:
         units[unit_names.index("jawOpen")] = random.uniform(0.1, 0.8)
+    if random.random() < _TONGUE:
+        units[unit_names.index("tongueOut")] = random.uniform(0.4, 1.1)
+        units[unit_names.index("jawOpen")] = random.uniform(0.1, 0.6)
     return units
+
+
+def _movements(unit_names):
+    """Names of face units without their sides, but those of gaze, blink and tongue."""
+    names = []
+    for name in unit_names:
+        stem = name.removesuffix("Left").removesuffix("Right")
+        if not name.startswith(("eyeLook", "eyeBlink", "tongue")):
+            names.append(name if stem in expressions.ASIDE else stem)
+    return list(dict.fromkeys(names))
+
+
+def _blink(random, unit_names, units, amount):
+    """Lowers the lids of both eyes, or of one, in `units`."""
+    sides = expressions.sides(unit_names, "eyeBlink")
+    if random.random() < _WINK:
+        sides = [sides[random.integers(2)]]
+    for side in sides:
+        units[unit_names.index(side)] = amount
 
 
 def _smile(random, unit_names):

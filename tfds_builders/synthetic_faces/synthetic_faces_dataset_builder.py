@@ -13,7 +13,7 @@ import fevgan_jax
 from fevgan_jax.tfds_builders import features, local, subjects
 from fevgan_jax.tfds_builders.synthetic_faces import clip, pairs, parallel
 
-_OF_PAIRS = tfds.core.Version("2.2.0")
+_OF_PAIRS = tfds.core.Version("2.3.0")
 
 
 @dataclasses.dataclass
@@ -75,7 +75,9 @@ class PairsConfig(_People):
 
     version: tfds.core.Version = _OF_PAIRS
     supported_versions: list[tfds.core.Version] = dataclasses.field(
-        default_factory=lambda: [tfds.core.Version("2.1.0"), tfds.core.Version("2.0.0")]
+        default_factory=lambda: [
+            tfds.core.Version(version) for version in ("2.2.0", "2.1.0", "2.0.0")
+        ]
     )
     each: int = 8
 
@@ -101,6 +103,7 @@ class Builder(local.LocalBuilder):
         "pairs of pictures with exact answers, and of clips at 128 and 256 pixels.",
         "2.1.0": "Pairs: a quarter of the photos smile, most of them broadly, with brighter teeth.",
         "2.2.0": "Pairs: what of the mouth each pixel shows, and which place on which tooth.",
+        "2.3.0": "Pairs: eyes blink, wink and look aside, a tongue comes out, a jaw goes aside.",
     }
     BUILDER_CONFIGS = (
         SyntheticFacesConfig(name="standard", description="600 people, to train on."),
