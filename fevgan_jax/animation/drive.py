@@ -7,6 +7,7 @@ import numpy as np
 from fevgan_jax.animation.model import Animator, Frame
 from fevgan_jax.faces import mesh, movie, units
 from fevgan_jax.runtime.errors import UserError
+from fevgan_jax.tfds_builders.synthetic_faces import eyes
 
 _AT_ONCE = 16
 """Frames that the model is asked for together."""
@@ -52,7 +53,8 @@ def read(clip: str | os.PathLike, landmarker: str | None = None) -> tuple[float,
         raise UserError(f"{clip} has {len(readings)} frames; give a video of two and more.")
     known = np.array([[each.scores.get(name, 0.0) for name in units.NAMES] for each in readings])
     head = head_motion(np.array([each.matrix for each in readings])) * units.HEAD_SCALE
-    return fps, np.concatenate([known - known[0], head], axis=-1, dtype=np.float32)
+    change = eyes.one_way(units.NAMES, known - known[0])
+    return fps, np.concatenate([change, head], axis=-1, dtype=np.float32)
 
 
 def head_motion(matrices: np.ndarray) -> np.ndarray:

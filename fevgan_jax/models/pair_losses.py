@@ -24,7 +24,7 @@ their standard deviation is 0.04."""
 _REACH = 0.1
 """Standard deviation of the weight around each, in shares of the side (choice)."""
 _FOCUS = 3.0
-"""Weight of a pixel there beside the 1 of all (choice): eyes are small and move by a pixel, and tell
+"""Weight of a pixel there beside the 1 of all (choice): eyes are small, move by a pixel and tell
 most of what a face says."""
 
 

@@ -43,6 +43,24 @@ def test_units_are_relative_to_the_first_frame(clip, monkeypatch):
     assert (np.delete(changes, (units.NAMES.index("jawOpen"), 55), axis=1) == 0).all()
 
 
+def test_a_gaze_across_the_middle_is_one_movement(clip, monkeypatch):
+    still = np.eye(4)
+    still[2, 3] = -30
+
+    def measure(picture):
+        mean = float(picture.mean()) / 255
+        scores = {"eyeLookInLeft": max(0.3 - mean, 0), "eyeLookOutLeft": max(mean - 0.3, 0)}
+        return mesh.Reading(scores, still)
+
+    monkeypatch.setattr(mesh, "reader", lambda path: measure)
+    _, changes = drive.read(clip)
+    inwards, outwards = (
+        changes[:, units.NAMES.index(f"eyeLook{way}Left")] for way in ("In", "Out")
+    )
+    np.testing.assert_allclose(outwards, np.arange(5) * 50 / 255, atol=0.02)
+    np.testing.assert_array_equal(inwards, 0)
+
+
 def test_a_frame_without_a_face_is_like_the_one_before(clip, monkeypatch):
     monkeypatch.setattr(mesh, "reader", reader(lambda mean: not 0.3 < mean < 0.5))
     _, changes = drive.read(clip)

@@ -33,12 +33,12 @@ def test_an_iris_goes_to_the_side_that_it_looks_to():
         assert moved[front, 0].mean() > 0.02  # the subject's left is the picture's right
 
 
-def test_gaze_is_relative():
+def test_opposite_gazes_are_one():
     aside, smile = eyes.look(NAMES, 0.75, -0.5), _units(mouthSmile=0.5)
-    ahead = eyes.moved(NAMES, aside, smile + eyes.look(NAMES, -0.75, 0.5))
+    ahead = eyes.one_way(NAMES, aside + smile + eyes.look(NAMES, -0.75, 0.5))
     np.testing.assert_array_equal(ahead, smile)
-    across = eyes.moved(NAMES, aside, eyes.look(NAMES, -1.0, 0.0))
-    np.testing.assert_array_equal(across, eyes.look(NAMES, -0.25, -0.5))
+    across = eyes.one_way(NAMES, np.stack([aside, aside]) + eyes.look(NAMES, -1.0, 0.0))
+    np.testing.assert_array_equal(across, [eyes.look(NAMES, -0.25, -0.5)] * 2)
 
 
 def _opening(person, units):

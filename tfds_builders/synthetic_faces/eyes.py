@@ -34,24 +34,23 @@ def look(unit_names: Sequence[str], left: float, up: float) -> np.ndarray:
     return units
 
 
-def moved(unit_names: Sequence[str], gaze: np.ndarray, units: np.ndarray) -> np.ndarray:
-    """Adds a gaze to face units, whose `eyeLook` is relative to it.
+def one_way(unit_names: Sequence[str], units: np.ndarray) -> np.ndarray:
+    """Replaces opposite gazes by their difference: of two such units, one is 0.
 
     Args:
       unit_names: the head model's face units, in its order.
-      gaze: float32 [52], as of `look`.
-      units: float32 [52].
+      units: float [..., 52].
 
     Returns:
-      float32 [52]; of two opposite units one is 0.
+      The same but for `eyeLook`, which is nowhere below 0.
     """
-    total = gaze + units
+    units = units.copy()
     for side in _SIDES:
         for pair in _OPPOSITES:
             one, other = (unit_names.index(name + side) for name in pair)
-            amount = total[one] - total[other]
-            total[one], total[other] = max(amount, 0), max(-amount, 0)
-    return total
+            amount = units[..., one] - units[..., other]
+            units[..., one], units[..., other] = np.maximum(amount, 0), np.maximum(-amount, 0)
+    return units
 
 
 def closing(model: head.Model, vertices: np.ndarray, units: np.ndarray) -> np.ndarray:

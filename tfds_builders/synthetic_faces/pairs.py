@@ -154,7 +154,7 @@ def of_change(
     model = head.load()
 
     def posed(units, motion):
-        units = eyes.moved(model.unit_names, change.gaze, units)
+        units = eyes.one_way(model.unit_names, change.gaze + units)
         units = eyes.closing(model, who.vertices, units)
         return camera.pose(model, who.vertices + head.displacement(model, units), motion)
 
