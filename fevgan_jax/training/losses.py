@@ -142,14 +142,37 @@ def identity(
       frames: indices of the generated frames that are compared (paper: 4 of 32).
       norm: "l1" or "l2".
     """
-    video = context.outputs["video"][:, jnp.array(frames)]
     if encoder == context.encoder:
         target = context.condition["identity"]
     else:
         target = recognizers.encode(encoder, context.frozen, context.condition["image"])
-    features = recognizers.encode(encoder, context.frozen, video.reshape(-1, *video.shape[2:]))
-    features = features.reshape(*video.shape[:2], *features.shape[1:])
+    features = _features_of_frames(context.outputs, context, encoder, frames)
     return mean_difference(features, jax.lax.stop_gradient(target)[:, None], norm)
+
+
+def perceptual(
+    context: Context, *, encoder: Mapping[str, str], frames: tuple[int, ...], norm: str
+) -> jax.Array:
+    """The norm between a frozen net's maps of generated and of real frames (Johnson et al. 2016).
+
+    Args:
+      context: what the step has computed.
+      encoder: the frozen net and its feature maps.
+      frames: indices of the frames that are compared; () for all.
+      norm: "l1" or "l2".
+    """
+    generated, real = (
+        _features_of_frames(videos, context, encoder, frames)
+        for videos in (context.outputs, context.real)
+    )
+    return mean_difference(generated, real, norm)
+
+
+def _features_of_frames(videos, context, encoder, frames):
+    """A frozen net's `[B, F, h, w, D]` or `[B, F, D]` of F frames of `videos["video"]`."""
+    video = videos["video"][:, jnp.array(frames)] if frames else videos["video"]
+    features = recognizers.encode(encoder, context.frozen, video.reshape(-1, *video.shape[2:]))
+    return features.reshape(*video.shape[:2], *features.shape[1:])
 
 
 def real_fake(logits: Arrays) -> list[jax.Array]:
@@ -173,6 +196,7 @@ GENERATOR_LOSSES = {
     "category": generator_category,
     "reconstruction": reconstruction,
     "identity": identity,
+    "perceptual": perceptual,
 }
 DISCRIMINATOR_LOSSES = {
     "adversarial": discriminator_adversarial,

@@ -79,6 +79,16 @@ def test_the_photos_features_are_computed_once(monkeypatch):
         np.testing.assert_allclose(loss, distance)
 
 
+@pytest.mark.parametrize(("frames", "expected"), [((), 0.5), ((1, 3), 1.0), ((0,), 0.0)])
+def test_perceptual_compares_each_frame_with_the_real_one(monkeypatch, frames, expected):
+    monkeypatch.setattr(recognizers, "encode", lambda encoder, frozen, image: 2 * image)
+    real = jnp.arange(4.0)[None, :, None, None, None] * jnp.ones((2, 4, 4, 4, 3))
+    made = real.at[:, 1::2].add(0.5)
+    seen = losses.Context(outputs={"video": made}, real={"video": real})
+    loss = losses.perceptual(seen, encoder={"name": "x"}, frames=frames, norm="l1")
+    np.testing.assert_allclose(loss, expected, atol=1e-6)
+
+
 def test_an_absent_term_is_never_computed():
     def forbidden(_):
         raise AssertionError("computed")
