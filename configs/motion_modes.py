@@ -8,7 +8,7 @@ The released weights reach PSNR 32.11, SSIM 0.913 and motion 0.763 on the 144 te
 `synthetic_faces/demo` 2.0.0, where the repeated input photo has 26.82, 0.714 and 0.
 
 Not a system of the paper: every field here is a choice. It needs no weights but those that pip
-installs. Add `adversarial`, `perceptual` or `identity` to the losses for sharper mouths or likeness.
+installs. `adversarial`, `perceptual` and `identity` can be added to the losses.
 """
 
 import ml_collections

@@ -1,0 +1,92 @@
+"""Draws each of the 52 face units on a photo, by its name.
+
+    python benchmarks/quality/unit_sheet.py --photo=me.jpg --output=units.webp [--workdir=RUN]
+
+Without a photo it is scikit-image's `astronaut()`; a unit goes from 0 to `--strength`.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterable
+
+import cv2
+import numpy as np
+from absl import flags
+from PIL import Image, ImageDraw, ImageFont
+
+from fevgan_jax.animation import model, portrait
+from fevgan_jax.faces import find, units
+from fevgan_jax.faces import photo as photos
+from fevgan_jax.runtime import cli
+
+_AROUND = 0.75
+"""Half of a tile's side, in shares of the landmarks' height."""
+_CAPTION = 18
+"""Pixels under a tile for its name."""
+
+
+def faces(
+    animator: model.Animator, path: str, strength: float, side: int
+) -> Iterable[tuple[str, np.ndarray]]:
+    """The face of a photo and of what it becomes by each unit.
+
+    Args:
+      animator: the model.
+      path: the photo.
+      strength: how far each unit goes.
+      side: of the squares.
+
+    Yields:
+      A name, and uint8 `[side, side, 3]`.
+    """
+    options = portrait.Options(
+        units=tuple(f"{name}:{strength:g}" for name in units.NAMES), seconds=0.08, longest_side=0
+    )
+    videos = portrait.animate(animator, path, portrait.order((), options), options)
+    picture = photos.read(path)
+    landmarks = find.choose(find.faces(picture), "largest", path)[0].landmarks
+    low, high = landmarks[:, 1].min(), landmarks[:, 1].max()
+    size = round(2 * _AROUND * (high - low))
+    corner = np.maximum(np.round(landmarks.mean(0) - size / 2), 0).astype(int)
+    columns, rows = (slice(start, start + size) for start in corner)
+    pictures = (frames[-1] for _, frames in videos)
+    yield "photo", cv2.resize(picture[rows, columns], (side, side), interpolation=cv2.INTER_AREA)
+    for name, each in zip(units.NAMES, pictures, strict=True):
+        yield name, cv2.resize(each[rows, columns], (side, side), interpolation=cv2.INTER_AREA)
+
+
+def sheet(tiles: Iterable[tuple[str, np.ndarray]], across: int) -> Image.Image:
+    """Puts squares with their names into rows of `across`."""
+    tiles = list(tiles)
+    side = len(tiles[0][1])
+    down = -(-len(tiles) // across)
+    whole = Image.new("RGB", (across * side, down * (side + _CAPTION)), "white")
+    draw, font = ImageDraw.Draw(whole), ImageFont.load_default(12)
+    for number, (name, tile) in enumerate(tiles):
+        row, column = divmod(number, across)
+        place = column * side, row * (side + _CAPTION)
+        whole.paste(Image.fromarray(tile), place)
+        middle = place[0] + side / 2, place[1] + side + _CAPTION / 2
+        draw.text(middle, name, fill="black", font=font, anchor="mm")
+    return whole
+
+
+def main(path: str, output: str, workdir: str | None, strength: float) -> None:
+    """Writes the sheet."""
+    if path:
+        sheet(faces(model.load(workdir), path, strength, 144), 9).save(output, quality=80)
+        return
+    from skimage import data
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "astronaut.png")
+        Image.fromarray(data.astronaut()).save(path)
+        main(path, output, workdir, strength)
+
+
+if __name__ == "__main__":
+    _PHOTO = flags.DEFINE_string("photo", "", "the photo")
+    _OUTPUT = flags.DEFINE_string("output", None, "the sheet", required=True)
+    _WORKDIR = flags.DEFINE_string("workdir", None, "a run; without it the shipped weights")
+    _STRENGTH = flags.DEFINE_float("strength", 1.0, "how far each unit goes")
+    cli.run(lambda: main(_PHOTO.value, _OUTPUT.value, _WORKDIR.value, _STRENGTH.value))
