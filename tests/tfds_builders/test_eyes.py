@@ -64,6 +64,17 @@ def test_a_whole_blink_closes_every_persons_eyes(other):
     assert np.abs(raw).max() > 0.3, "the head model's own unit does not"
 
 
+def test_lids_that_nearly_meet_do_not_cross():
+    person, most = 4, 0.0  # of narrow eyes
+    for squint in np.linspace(0, 2, 9):
+        before = _opening(person, _units(eyeSquint=squint))
+        asked = _units(eyeSquint=squint, eyeBlink=0.3)
+        after = _opening(person, eyes.closing(MODEL, clip.person(person).vertices, asked))
+        assert (after > np.minimum(before, 0) - 1e-3).all(), squint
+        most = max(most, -_opening(person, asked).min())
+    assert most > 0.1, "they would"
+
+
 def test_a_wink_closes_one_eye():
     vertices = clip.person(3).vertices
     right, left = _opening(3, eyes.closing(MODEL, vertices, _units(eyeBlinkLeft=1)))

@@ -266,6 +266,19 @@ def test_eyes_blink_wink_and_look_aside_in_pictures():
         assert (np.min(amounts, axis=1) == 0)[once].mean() > 0.8, "a jaw goes one way at a time"
 
 
+def test_eyes_look_no_further_than_eyes_do():
+    names = MODEL.unit_names
+    changes = [pairs.draw(np.random.default_rng(seed), names) for seed in range(500)]
+    gazes = [eyes.one_way(names, each.gaze + each.units) for each in changes if each.path == 1]
+    looks = [[gaze[i] for i, name in enumerate(names) if "eyeLook" in name] for gaze in gazes]
+    assert 0.9 < np.max(looks) < 1.0001
+
+
+def test_closed_eyes_are_closed_and_no_more():
+    closed, more = (_pair(_units(), _units(eyeBlinkLeft=blink)) for blink in (1.0, 2.0))
+    np.testing.assert_array_equal(closed["picture"], more["picture"])
+
+
 def test_a_gaze_that_comes_back_is_a_gaze_ahead():
     back = _pair(_units(), eyes.look(MODEL.unit_names, -0.5, 0.25), gaze=(0.5, -0.25))
     ahead = _pair(_units(), _units())
