@@ -21,15 +21,15 @@ _EDGE = 0.015
 _FEATURES = ((0.35, 0.32), (0.66, 0.32), (0.51, 0.68))
 """Where the eyes and the mouth of a pair's picture are on average, in shares of the side, x then y;
 their standard deviation is 0.04."""
-_REACH = 0.1
+_REACH = 0.08
 """Standard deviation of the weight around each, in shares of the side (choice)."""
-_FOCUS = 3.0
+_FOCUS = 8.0
 """Weight of a pixel there beside the 1 of all (choice): eyes are small, move by a pixel and tell
 most of what a face says."""
 
 
 def focus(side: int) -> jax.Array:
-    """Weights `[side, side, 1]` of a picture's pixels, from 1 to 4 at the eyes and the mouth."""
+    """Weights `[side, side, 1]` of a picture's pixels, from 1 to 9 at the eyes and the mouth."""
     line = (jnp.arange(side) + 0.5) / side
     total = 1.0
     for x, y in _FEATURES:

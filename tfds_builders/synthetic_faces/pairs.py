@@ -23,12 +23,13 @@ from fevgan_jax.tfds_builders.synthetic_faces import (
 
 POSE_SCALE = np.array([0.2, 0.2, 0.2, 2.0], np.float32)
 """Nod, turn and tilt in degrees and nearness in decimetres are stored times this: near 1."""
-_KINDS = ("neutral", "preset", "random", "smile")
-_PHOTO_SHARES = (0.20, 0.35, 0.20, 0.25)
+_KINDS = ("neutral", "preset", "random", "smile", "more")
+_PHOTO_SHARES = (0.20, 0.35, 0.20, 0.25, 0.0)
 """A smile has a share of its own: of public portraits nearly half smile or speak."""
-_PICTURE_SHARES = (0.20, 0.45, 0.35, 0.0)
-_TONGUE = 0.12
-"""Share of the random pictures that show the tongue."""
+_PICTURE_SHARES = (0.15, 0.40, 0.25, 0.0, 0.20)
+"""With "more" the photo's expression stays and a little is added, as in a driven face."""
+_TONGUE = 0.15
+"""Share of the random changes that show the tongue."""
 _BLINK, _CLOSED, _WINK = 0.2, 0.5, 0.35
 """Share of the pictures whose eyes blink as well; of these, of closed eyes, and of one alone."""
 _DROOP = 0.1
@@ -85,9 +86,10 @@ def draw(random: np.random.Generator, unit_names: tuple[str, ...]) -> Change:
       random: where the draws come from.
       unit_names: the head model's face units, in its order.
     """
-    shown, _ = _expression(random, unit_names, _PHOTO_SHARES)
+    neutral = np.zeros(len(unit_names), np.float32)
+    shown, _ = _expression(random, unit_names, _PHOTO_SHARES, neutral)
     stance = random.normal(0, _STANCE)
-    units, turn = _expression(random, unit_names, _PICTURE_SHARES)
+    units, turn = _expression(random, unit_names, _PICTURE_SHARES, shown)
     turn = turn + random.normal(0, _UNREST)
     if random.random() < _DROOP:
         _blink(random, unit_names, shown, random.uniform(0.1, 0.6))
@@ -182,9 +184,11 @@ def of_change(
     }
 
 
-def _expression(random, unit_names, shares):
-    """Draws face units [52] and the head's motion [4] of one of the kinds."""
+def _expression(random, unit_names, shares, before):
+    """Draws face units [52] and the head's motion [4] of one of the kinds, after `before` [52]."""
     kind = random.choice(_KINDS, p=shares)
+    if kind == "more":
+        return np.maximum(before, _some_units(random, unit_names)), np.zeros(4)
     if kind == "neutral":
         return np.zeros(len(unit_names), np.float32), np.zeros(4)
     if kind == "random":
@@ -212,6 +216,9 @@ def _some_units(random, unit_names):
     if random.random() < _TONGUE:
         units[unit_names.index("tongueOut")] = random.uniform(0.4, 1.1)
         units[unit_names.index("jawOpen")] = random.uniform(0.1, 0.6)
+    # Lips close over a jaw that is open: alone they would go through each other.
+    jaw, lips = (unit_names.index(name) for name in ("jawOpen", "mouthClose"))
+    units[jaw] = max(units[jaw], units[lips])
     return units
 
 
