@@ -61,6 +61,20 @@ def test_a_gaze_across_the_middle_is_one_movement(clip, monkeypatch):
     np.testing.assert_array_equal(inwards, 0)
 
 
+def test_eyes_that_shut_in_the_clip_are_shut(clip, monkeypatch):
+    still = np.eye(4)
+    still[2, 3] = -30
+    monkeypatch.setattr(
+        mesh,
+        "reader",
+        lambda path: lambda picture: mesh.Reading({"eyeBlinkLeft": picture.mean() / 255}, still),
+    )
+    _, changes = drive.read(clip)
+    brightness = np.arange(5) * 50 / 255
+    lids = changes[:, units.NAMES.index("eyeBlinkLeft")]
+    np.testing.assert_allclose(lids, np.minimum(2 * brightness, 1), atol=0.04)
+
+
 def test_a_frame_without_a_face_is_like_the_one_before(clip, monkeypatch):
     monkeypatch.setattr(mesh, "reader", reader(lambda mean: not 0.3 < mean < 0.5))
     _, changes = drive.read(clip)
