@@ -5,9 +5,10 @@
 Without a photo it is scikit-image's `astronaut()`; a unit goes from 0 to `--strength`.
 """
 
+import itertools
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -26,13 +27,14 @@ _CAPTION = 18
 
 
 def faces(
-    animator: model.Animator, path: str, strength: float, side: int
-) -> Iterable[tuple[str, np.ndarray]]:
+    animator: model.Animator, path: str, names: Sequence[str], strength: float, side: int
+) -> Iterator[tuple[str, np.ndarray]]:
     """The face of a photo and of what it becomes by each unit.
 
     Args:
       animator: the model.
       path: the photo.
+      names: the units.
       strength: how far each unit goes.
       side: of the squares.
 
@@ -40,7 +42,7 @@ def faces(
       A name, and uint8 `[side, side, 3]`.
     """
     options = portrait.Options(
-        units=tuple(f"{name}:{strength:g}" for name in units.NAMES), seconds=0.08, longest_side=0
+        units=tuple(f"{name}:{strength:g}" for name in names), seconds=0.08, longest_side=0
     )
     videos = portrait.animate(animator, path, portrait.order((), options), options)
     picture = photos.read(path)
@@ -49,9 +51,8 @@ def faces(
     size = round(2 * _AROUND * (high - low))
     corner = np.maximum(np.round(landmarks.mean(0) - size / 2), 0).astype(int)
     columns, rows = (slice(start, start + size) for start in corner)
-    pictures = (frames[-1] for _, frames in videos)
-    yield "photo", cv2.resize(picture[rows, columns], (side, side), interpolation=cv2.INTER_AREA)
-    for name, each in zip(units.NAMES, pictures, strict=True):
+    last = (frames[-1] for _, frames in videos)
+    for name, each in zip(("photo", *names), itertools.chain([picture], last), strict=True):
         yield name, cv2.resize(each[rows, columns], (side, side), interpolation=cv2.INTER_AREA)
 
 
@@ -74,7 +75,8 @@ def sheet(tiles: Iterable[tuple[str, np.ndarray]], across: int) -> Image.Image:
 def main(path: str, output: str, workdir: str | None, strength: float) -> None:
     """Writes the sheet."""
     if path:
-        sheet(faces(model.load(workdir), path, strength, 144), 9).save(output, quality=80)
+        tiles = faces(model.load(workdir), path, units.NAMES, strength, 144)
+        sheet(tiles, 9).save(output, quality=80)
         return
     from skimage import data
 

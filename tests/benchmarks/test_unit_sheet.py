@@ -1,0 +1,44 @@
+"""benchmarks/quality/unit_sheet.py: each unit on a photo, by its name."""
+
+import pathlib
+
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+
+from fevgan_jax.animation import model
+
+
+@pytest.fixture
+def unit_sheet(monkeypatch):
+    folder = pathlib.Path(__file__).parents[2] / "benchmarks" / "quality"
+    monkeypatch.syspath_prepend(str(folder))
+    import unit_sheet
+
+    return unit_sheet
+
+
+def test_a_square_is_the_photos_face_or_what_its_unit_makes_of_it(unit_sheet, tmp_path):
+    path = tmp_path / "me.png"
+    Image.fromarray(skimage.data.astronaut()).save(path)
+    made = dict(unit_sheet.faces(model.load(), str(path), ("jawOpen", "browInnerUp"), 1.0, 96))
+    assert list(made) == ["photo", "jawOpen", "browInnerUp"]
+    assert all(picture.shape == (96, 96, 3) for picture in made.values())
+    change = {
+        name: np.abs(each.astype(int) - made["photo"]).mean(-1) for name, each in made.items()
+    }
+    assert change["jawOpen"][60:].mean() > 2 * change["browInnerUp"][60:].mean()
+    assert change["jawOpen"][60:].mean() > 2 * change["jawOpen"][:40].mean()
+
+
+def test_squares_stand_in_rows_with_their_names_below(unit_sheet):
+    tiles = [(str(i), np.full((20, 20, 3), 10 * i, np.uint8)) for i in range(1, 6)]
+    whole = np.asarray(unit_sheet.sheet(tiles, 3))
+    assert whole.shape == (2 * 38, 60, 3)
+    for i in range(5):
+        row, column = divmod(i, 3)
+        square = whole[38 * row : 38 * row + 20, 20 * column : 20 * column + 20]
+        assert (square == 10 * (i + 1)).all()
+        assert whole[38 * row + 20 : 38 * row + 38, 20 * column : 20 * column + 20].min() < 128
+    assert (whole[38:, 40:] == 255).all()
