@@ -25,7 +25,7 @@ from fevgan_jax.faces import units
 from fevgan_jax.metrics import identity, statistics
 from fevgan_jax.models import motion_modes
 from fevgan_jax.runtime import cli
-from fevgan_jax.tfds_builders.synthetic_faces import clip, pairs
+from fevgan_jax.tfds_builders.synthetic_faces import changes, clip, pairs
 
 _UNIT_PEOPLE = 20
 """People who make each face unit alone."""
@@ -95,17 +95,17 @@ def unit_changes(move: Move, people: Iterable[int], side: int) -> dict[str, np.n
       By unit float64 `[P, 2]`: of the change of the pixels, the generated one's length along the
       real one, and the real one's own, both times the latter.
     """
-    changes, none = {name: [] for name in units.NAMES}, np.zeros(len(units.NAMES), np.float32)
+    lengths, none = {name: [] for name in units.NAMES}, np.zeros(len(units.NAMES), np.float32)
     for person in people:
         for name in units.NAMES:
             target = units.target({name: 1.0})
-            change = pairs.Change(none, np.zeros(4), target[: len(none)], np.zeros(4), none)
+            change = changes.Change(none, np.zeros(4), target[: len(none)], np.zeros(4), none)
             pair = pairs.of_change(clip.person(person), change, side, np.random.default_rng(person))
             photo, generated = pair["photo"], pair["photo"].copy()
             moving.draw(moving.of_crop(photo, photo), move(photo, target, 1.0), generated)
             made, real = (each - photo.astype(np.float64) for each in (generated, pair["picture"]))
-            changes[name].append([(made * real).sum(), (real * real).sum()])
-    return {name: np.array(parts) for name, parts in changes.items()}
+            lengths[name].append([(made * real).sum(), (real * real).sum()])
+    return {name: np.array(parts) for name, parts in lengths.items()}
 
 
 def ratio(parts: np.ndarray) -> dict[str, float]:

@@ -7,7 +7,7 @@ import pytest
 
 from fevgan_jax.animation import model
 from fevgan_jax.faces import units
-from fevgan_jax.tfds_builders.synthetic_faces import clip, pairs
+from fevgan_jax.tfds_builders.synthetic_faces import changes, clip, pairs
 
 SIDE = 32
 PEOPLE = (40_000_000, 40_000_001)
@@ -68,21 +68,21 @@ def test_a_face_that_is_left_as_it_is_is_recognised_as_itself(flow):
 def test_a_unit_that_is_not_made_changes_nothing(flow):
     none = np.zeros((64, 64, 3), np.float32)
     still = model.Frame(none[..., :2], none[..., 0], none, gate=1.0, teeth=none - 1)
-    changes = flow.unit_changes(lambda face, target, path: still, PEOPLE[:1], 64)
-    assert tuple(changes) == units.NAMES
-    assert all(parts[0, 0] == 0 and parts[0, 1] > 0 for parts in changes.values())
+    found = flow.unit_changes(lambda face, target, path: still, PEOPLE[:1], 64)
+    assert tuple(found) == units.NAMES
+    assert all(parts[0, 0] == 0 and parts[0, 1] > 0 for parts in found.values())
 
 
 def test_a_unit_that_is_made_by_half_is_half_the_change(flow, monkeypatch):
     none = np.zeros(52, np.float32)
 
     def exact(face, target, path):
-        change = pairs.Change(none, np.zeros(4), target[:52], np.zeros(4), none)
+        change = changes.Change(none, np.zeros(4), target[:52], np.zeros(4), none)
         random = np.random.default_rng(PEOPLE[0])
         picture = pairs.of_change(clip.person(PEOPLE[0]), change, 64, random)["picture"]
         return (0.5 * face + 0.5 * picture).astype(np.uint8)
 
     monkeypatch.setattr(flow.moving, "draw", lambda stage, frame, onto: np.copyto(onto, frame))
-    changes = flow.unit_changes(exact, PEOPLE[:1], 64)
-    made = [flow.ratio(parts)["ratio"] for parts in changes.values()]
+    found = flow.unit_changes(exact, PEOPLE[:1], 64)
+    made = [flow.ratio(parts)["ratio"] for parts in found.values()]
     np.testing.assert_allclose(made, 0.5, atol=0.03)
