@@ -40,6 +40,8 @@ class Options:
         black, as the training clips are.
       face: which face, as `find.choose` takes it.
       units: face units, each as `units.parse_units` takes them; a video each.
+      keep: what the photo's face does stays, and what is asked for is added to it: a smile stays in
+        a wink.
       strength: how far the face goes: 0 is the photo, 1 the expression; above 1 the expression
         itself is exaggerated.
       head: whether the head moves as well; None for "crop" alone, where no hair stays behind.
@@ -55,6 +57,7 @@ class Options:
     frame: Literal["photo", "crop"] = "photo"
     face: str = "largest"
     units: tuple[str, ...] = ()
+    keep: bool = False
     strength: float = 1.0
     head: bool | None = None
     fps: float | None = None
@@ -70,6 +73,10 @@ class Options:
         if self.drive and (self.fps or self.loop):
             raise UserError(
                 "a driven video has the pace of its clip: leave --fps and --loop out with --drive."
+            )
+        if self.drive and self.keep:
+            raise UserError(
+                "a driven face keeps what it does anyway: leave --keep out with --drive."
             )
         if self.landmarker and not self.drive:
             raise UserError("--landmarker is for --drive: leave it out, or name a clip to follow.")
@@ -202,7 +209,8 @@ def _motions(
 ) -> dict[str, Motion | list[Frame]]:
     motions = {}
     if wanted.targets:
-        targets = _beyond(np.stack(list(wanted.targets.values())), animator.shown(stage.face))
+        from_shown = _added if options.keep else _beyond
+        targets = from_shown(np.stack(list(wanted.targets.values())), animator.shown(stage.face))
         path = np.broadcast_to(wanted.path, (len(targets), len(wanted.path)))
         motions = dict(zip(wanted.targets, ask(stage.face, targets, path), strict=True))
     for name, changes in wanted.changes.items():
@@ -218,6 +226,12 @@ def _beyond(targets: np.ndarray, shown: np.ndarray) -> np.ndarray:
     """
     asked, head = np.split(targets, [len(shown)], axis=1)
     return np.concatenate([asked - _OVERSHOOT * np.maximum(shown - asked, 0), head], axis=1)
+
+
+def _added(targets: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """Targets `[N, 56]` with what a photo has `shown` `[52]`, where that is more."""
+    asked, head = np.split(targets, [len(shown)], axis=1)
+    return np.concatenate([np.maximum(asked, shown), head], axis=1)
 
 
 def _draw(stages: Sequence[moving.Stage], of_faces: Sequence[Motion | list[Frame]]) -> np.ndarray:

@@ -100,6 +100,18 @@ def test_what_is_to_go_goes_a_little_beyond_neutral(photo, monkeypatch):
     assert motion(made) > 1.02 * motion(videos(photo, ["neutral"])["neutral"])
 
 
+def test_a_smile_that_is_kept_stays(photo):
+    goes, stays = (
+        next(iter(videos(photo, [], units=("eyeBlink:1",), keep=keep).values()))
+        for keep in (False, True)
+    )
+    mouth, eyes = slice(130, 190), slice(80, 120)
+    for rows, most in ((mouth, 0.5), (eyes, 2.0)):
+        changed = [np.abs(video[-1].astype(int) - video[0])[rows].mean() for video in (stays, goes)]
+        assert changed[0] < most * changed[1]
+    assert motion(stays) > 0.5
+
+
 def test_strength_grows_without_a_step(photo):
     amounts = {s: motion(videos(photo, ["happy"], strength=s)["happiness"]) for s in (0.3, 1, 1.4)}
     assert amounts[0.3] < amounts[1] < amounts[1.4]
@@ -197,6 +209,7 @@ def test_a_face_follows_changes_and_starts_from_its_own(photo):
 def test_what_is_asked_wrongly_is_said_before_any_work():
     for options, message in (
         (portrait.Options(drive="clip.mp4", loop=True), "leave --fps and --loop out"),
+        (portrait.Options(drive="clip.mp4", keep=True), "leave --keep out"),
         (portrait.Options(landmarker="m.task"), "--landmarker is for --drive"),
         (portrait.Options(units=("jawOpn:1",)), "no face unit 'jawOpn'"),
         (portrait.Options(fps=float("inf")), "--fps=inf is no number"),
