@@ -7,7 +7,7 @@ import numpy as np
 from fevgan_jax.animation.model import Animator, Frame
 from fevgan_jax.faces import mesh, movie, units
 from fevgan_jax.runtime.errors import UserError
-from fevgan_jax.tfds_builders.synthetic_faces import eyes
+from fevgan_jax.tfds_builders.synthetic_faces import gaze
 
 _AT_ONCE = 16
 """Frames that the model is asked for together."""
@@ -57,7 +57,7 @@ def read(clip: str | os.PathLike, landmarker: str | None = None) -> tuple[float,
         raise UserError(f"{clip} has {len(readings)} frames; give a video of two and more.")
     known = np.array([[each.scores.get(name, 0.0) for name in units.NAMES] for each in readings])
     head = head_motion(np.array([each.matrix for each in readings])) * units.HEAD_SCALE
-    change = eyes.one_way(units.NAMES, known - known[0])
+    change = gaze.one_way(units.NAMES, known - known[0])
     change[:, _BLINKS] = np.minimum(_BLINK_GAIN * change[:, _BLINKS], 1.0)
     return fps, np.concatenate([change, head], axis=-1, dtype=np.float32)
 

@@ -12,7 +12,7 @@ from fevgan_jax.tfds_builders.synthetic_faces import (
     changes,
     clip,
     correspondence,
-    eyes,
+    gaze,
     head,
     kernels,
     mouth,
@@ -32,9 +32,9 @@ def _units(**amounts):
     return units
 
 
-def _pair(shown, units, turn=(0, 0, 0, 0), gaze=(0, 0)):
-    gaze = eyes.look(MODEL.unit_names, *gaze)
-    change = changes.Change(shown, np.zeros(4), units, np.array(turn, float), gaze)
+def _pair(shown, units, turn=(0, 0, 0, 0), looks=(0, 0)):
+    looks = gaze.look(MODEL.unit_names, *looks)
+    change = changes.Change(shown, np.zeros(4), units, np.array(turn, float), looks)
     return pairs.of_change(clip.person(20_000), change, SIZE, np.random.default_rng(0))
 
 
@@ -229,7 +229,7 @@ def test_closed_eyes_are_closed_and_no_more():
 
 
 def test_a_gaze_that_comes_back_is_a_gaze_ahead():
-    back = _pair(_units(), eyes.look(MODEL.unit_names, -0.5, 0.25), gaze=(0.5, -0.25))
+    back = _pair(_units(), gaze.look(MODEL.unit_names, -0.5, 0.25), looks=(0.5, -0.25))
     ahead = _pair(_units(), _units())
     np.testing.assert_array_equal(back["picture"], ahead["picture"])
     assert not np.array_equal(back["photo"], ahead["photo"])
@@ -240,7 +240,7 @@ def test_a_gaze_that_comes_back_is_a_gaze_ahead():
 
 def test_the_photo_keeps_its_gaze_where_units_do_not_name_it():
     smile = _units(mouthSmileLeft=0.8, mouthSmileRight=0.8)
-    kept, ahead = (_pair(_units(), smile, gaze=(left, 0)) for left in (0.8, 0))
+    kept, ahead = (_pair(_units(), smile, looks=(left, 0)) for left in (0.8, 0))
     eye = _points(_units())[MODEL.landmarks[36:42], :2].mean(axis=0).astype(int)
     around = slice(eye[1] - 2, eye[1] + 3), slice(eye[0] - 4, eye[0] + 5)
     np.testing.assert_allclose(kept["flow"][around], ahead["flow"][around], atol=2e-3)

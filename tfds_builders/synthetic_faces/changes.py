@@ -9,7 +9,7 @@ import dataclasses
 import numpy as np
 
 import fevgan_jax
-from fevgan_jax.tfds_builders.synthetic_faces import expressions, eyes
+from fevgan_jax.tfds_builders.synthetic_faces import expressions, gaze
 
 _KINDS = ("neutral", "preset", "random", "smile", "more")
 _PHOTO_SHARES = (0.20, 0.35, 0.20, 0.25, 0.0)
@@ -51,9 +51,9 @@ class Change:
     Attributes:
       shown: float32 [52], face units in the photo; `eyeLook` is 0.
       stance: [4], the photo's nod, turn, tilt (degrees) and nearness (decimetres).
-      units: float32 [52], face units in the picture; `eyeLook` relative to `gaze`.
+      units: float32 [52], face units in the picture; `eyeLook` relative to `gaze`, up to about 1.4.
       turn: [4], the picture's pose relative to `stance`.
-      gaze: float32 [52], where the photo's eyes look, as `eyes.look` tells it; 0 is ahead.
+      gaze: float32 [52], where the photo's eyes look, as `gaze.look` tells it; 0 is ahead.
       path: the share of a whole change that the picture shows, in (0, 1].
     """
 
@@ -75,20 +75,20 @@ def draw(random: np.random.Generator, unit_names: tuple[str, ...]) -> Change:
     neutral = np.zeros(len(unit_names), np.float32)
     shown, _ = _expression(random, unit_names, _PHOTO_SHARES, neutral)
     stance = random.normal(0, _STANCE)
-    units, turn = _expression(random, unit_names, _PICTURE_SHARES, shown)
-    turn = turn + random.normal(0, _UNREST)
     if random.random() < _DROOP:
         _blink(random, unit_names, shown, random.uniform(0.1, 0.6))
+    units, turn = _expression(random, unit_names, _PICTURE_SHARES, shown)
+    turn = turn + random.normal(0, _UNREST)
     if random.random() < _BLINK:
         closed = random.random() < _CLOSED
         _blink(random, unit_names, units, 1.0 if closed else random.uniform(0.2, 1))
     aside = random.normal(0, _ASIDE)
     if random.random() < _GAZE:
         there = random.uniform(-1, 1), np.clip(random.normal(0, 0.5), -1, 1)
-        units += eyes.look(unit_names, *(there - aside))
+        units += gaze.look(unit_names, *(there - aside))
     path = 1.0 if random.random() < _ALL_THE_WAY else random.uniform(0.15, 1)
     units = shown + np.float32(path) * (units - shown)
-    return Change(shown, stance, units, path * turn, eyes.look(unit_names, *aside), path)
+    return Change(shown, stance, units, path * turn, gaze.look(unit_names, *aside), path)
 
 
 def _expression(random, unit_names, shares, before):
@@ -145,7 +145,8 @@ def _blink(random, unit_names, units, amount):
     if random.random() < _WINK:
         sides = [sides[random.integers(2)]]
     for side in sides:
-        units[unit_names.index(side)] = amount
+        unit = unit_names.index(side)
+        units[unit] = max(units[unit], amount)
 
 
 def _smile(random, unit_names):

@@ -76,8 +76,7 @@ def preset(unit_names: Sequence[str], expression: str) -> np.ndarray:
 
 def sides(unit_names: Sequence[str], name: str) -> list[str]:
     """Returns the face units that a name without a side stands for: itself, or left and right."""
-    whole = name in unit_names or name in ASIDE
-    return [name] if whole else [name + "Left", name + "Right"]
+    return [name] if name in unit_names else [name + "Left", name + "Right"]
 
 
 def onset(num_frames: int, start: float, end: float, suddenness: float) -> np.ndarray:

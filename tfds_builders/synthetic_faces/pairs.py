@@ -9,8 +9,9 @@ from fevgan_jax.tfds_builders.synthetic_faces import (
     changes,
     clip,
     correspondence,
-    eyes,
+    gaze,
     head,
+    lids,
     mouth,
     render,
     subject,
@@ -73,8 +74,8 @@ def of_change(
     model = head.load()
 
     def posed(units, motion):
-        units = eyes.one_way(model.unit_names, change.gaze + units)
-        units = eyes.closing(model, who.vertices, units)
+        units = gaze.one_way(model.unit_names, change.gaze + units)
+        units = lids.closing(model, who.vertices, units)
         return camera.pose(model, who.vertices + head.displacement(model, units), motion)
 
     before = posed(change.shown, change.stance)

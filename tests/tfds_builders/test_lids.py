@@ -1,9 +1,9 @@
-"""Where eyes look, and lids that meet."""
+"""Lids that meet when the eyes blink, whatever else they do."""
 
 import numpy as np
 import pytest
 
-from fevgan_jax.tfds_builders.synthetic_faces import clip, expressions, eyes, head
+from fevgan_jax.tfds_builders.synthetic_faces import clip, expressions, head, lids
 
 MODEL = head.load()
 NAMES = MODEL.unit_names
@@ -15,30 +15,6 @@ def _units(**amounts):
         for side in expressions.sides(NAMES, name):
             units[NAMES.index(side)] = amount
     return units
-
-
-def test_both_eyes_look_the_same_way():
-    left_and_up = eyes.look(NAMES, 0.5, 0.25)
-    wanted = _units(eyeLookOutLeft=0.5, eyeLookInRight=0.5, eyeLookUp=0.25)
-    np.testing.assert_array_equal(left_and_up, wanted)
-    right_and_down = eyes.look(NAMES, -0.5, -0.25)
-    wanted = _units(eyeLookInLeft=0.5, eyeLookOutRight=0.5, eyeLookDown=0.25)
-    np.testing.assert_array_equal(right_and_down, wanted)
-
-
-def test_an_iris_goes_to_the_side_that_it_looks_to():
-    moved = head.displacement(MODEL, eyes.look(NAMES, 1.0, 0.0))
-    for eye in MODEL.eyes:
-        front = eye[MODEL.average[eye, 2].argsort()[-5:]]
-        assert moved[front, 0].mean() > 0.02  # the subject's left is the picture's right
-
-
-def test_opposite_gazes_are_one():
-    aside, smile = eyes.look(NAMES, 0.75, -0.5), _units(mouthSmile=0.5)
-    ahead = eyes.one_way(NAMES, aside + smile + eyes.look(NAMES, -0.75, 0.5))
-    np.testing.assert_array_equal(ahead, smile)
-    across = eyes.one_way(NAMES, np.stack([aside, aside]) + eyes.look(NAMES, -1.0, 0.0))
-    np.testing.assert_array_equal(across, [eyes.look(NAMES, -0.25, -0.5)] * 2)
 
 
 def _opening(person, units):
@@ -58,7 +34,7 @@ def test_a_whole_blink_closes_every_persons_eyes(other):
     for person in range(20):
         asked = _units(eyeBlink=1, **other)
         raw.append(_opening(person, asked))
-        units = eyes.closing(MODEL, clip.person(person).vertices, asked)
+        units = lids.closing(MODEL, clip.person(person).vertices, asked)
         closed.append(_opening(person, units))
     np.testing.assert_allclose(closed, 0, atol=1e-3)
     assert np.abs(raw).max() > 0.3, "the head model's own unit does not"
@@ -69,7 +45,7 @@ def test_lids_that_nearly_meet_do_not_cross():
     for squint in np.linspace(0, 2, 9):
         before = _opening(person, _units(eyeSquint=squint))
         asked = _units(eyeSquint=squint, eyeBlink=0.3)
-        after = _opening(person, eyes.closing(MODEL, clip.person(person).vertices, asked))
+        after = _opening(person, lids.closing(MODEL, clip.person(person).vertices, asked))
         assert (after > np.minimum(before, 0) - 1e-3).all(), squint
         most = max(most, -_opening(person, asked).min())
     assert most > 0.1, "they would"
@@ -77,7 +53,7 @@ def test_lids_that_nearly_meet_do_not_cross():
 
 def test_a_wink_closes_one_eye():
     vertices = clip.person(3).vertices
-    right, left = _opening(3, eyes.closing(MODEL, vertices, _units(eyeBlinkLeft=1)))
+    right, left = _opening(3, lids.closing(MODEL, vertices, _units(eyeBlinkLeft=1)))
     assert right == pytest.approx(1, abs=1e-3)
     assert left == pytest.approx(0, abs=1e-3)
 
@@ -85,9 +61,9 @@ def test_a_wink_closes_one_eye():
 def test_little_blinks_and_other_units_stay_and_more_closes_more():
     vertices = clip.person(21).vertices
     low = _units(eyeBlink=0.3, eyeSquint=0.1, browInnerUp=1.8)
-    np.testing.assert_array_equal(eyes.closing(MODEL, vertices, low), low)
+    np.testing.assert_array_equal(lids.closing(MODEL, vertices, low), low)
     openings = [
-        _opening(21, eyes.closing(MODEL, vertices, _units(eyeBlink=amount))).mean()
+        _opening(21, lids.closing(MODEL, vertices, _units(eyeBlink=amount))).mean()
         for amount in (0.2, 0.4, 0.6, 0.8, 1.0)
     ]
     assert (np.diff(openings) < -0.05).all()
