@@ -48,6 +48,9 @@ def get_config() -> ml_collections.ConfigDict:
     config.generator_loss.strain = 300.0
     config.generator_loss.teeth = 0.3
     config.generator_loss.shown = 8.0
+    # choice: eyes are small and move by a pixel, and tell most of what a face says
+    for term in ("flow", "moved", "strain"):
+        config[f"{term}_loss"] = {"focus": 8.0}
     config.discriminator_loss = {}  # choice: none is needed
     config.identity_loss.frames = (0,)  # forced: a pair has one picture
 

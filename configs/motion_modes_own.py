@@ -31,6 +31,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.num_steps = 2_000  # choice: an hour or two on two cores
     config.augmentation = {}  # choice: clips show their own light
     config.generator_loss = {}
+    del config.flow_loss, config.moved_loss, config.strain_loss
     config.generator_loss.reconstruction = 10.0  # choice: motion_modes' weight
     config.generator_loss.smooth = 10.0  # choice: motion_modes' weight
     config.generator_loss.drift = 1.0  # choice: presets stay near what the fields know

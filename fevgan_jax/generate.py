@@ -230,7 +230,7 @@ if __name__ == "__main__":
         "neutral too; all six when nothing is named",
     )
     flags.DEFINE_multi_string("units", [], "face units, as jawOpen:0.5,browInnerUp:1")
-    flags.DEFINE_bool("keep", False, "keep the photo's own expression, and add to it")
+    flags.DEFINE_bool("keep", False, "keep the photo's own expression beside what is asked for")
     flags.DEFINE_string(
         "drive", None, "a clip of another person whose face, and with --head head, is followed"
     )

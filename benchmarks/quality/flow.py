@@ -5,9 +5,10 @@
 Renders pairs of pictures of people of no data set, whose flow is known, and their label clips.
 Prints as JSON: the mean absolute error of the flow over the face pixels that the photo shows, as a
 share of the error of no flow at all, for all pairs and by what photo and picture show; for each of
-the 52 face units, made wholly and alone by a neutral face, how much of the change is generated; and
-of the clips' last frames, generated and real, how often the nearest of all people's neutral frames,
-by dlib's descriptor, is the same person's. Intervals are over people. Needs the extra `[faces]`.
+the 52 face units, made wholly by a neutral face with what it needs (`unit_sheet.WITH`), how much of
+the change is generated; and of the clips' last frames, generated and real, how often the nearest of
+all people's neutral frames, by dlib's descriptor, is the same person's. Intervals are over people.
+Needs the extra `[faces]`.
 """
 
 import json
@@ -17,6 +18,7 @@ import dlib
 import face_recognition_models as models
 import identity as apexes
 import numpy as np
+import unit_sheet
 from absl import flags, logging
 
 from fevgan_jax import EXPRESSIONS
@@ -92,13 +94,13 @@ def unit_changes(move: Move, people: Iterable[int], side: int) -> dict[str, np.n
       side: of the pictures.
 
     Returns:
-      By unit float64 `[P, 2]`: of the change of the pixels, the generated one's length along the
-      real one, and the real one's own, both times the latter.
+      By unit float64 `[P, 2]`: the dot product of the generated and the real change of the pixels,
+      and the real change's with itself.
     """
     lengths, none = {name: [] for name in units.NAMES}, np.zeros(len(units.NAMES), np.float32)
     for person in people:
         for name in units.NAMES:
-            target = units.target({name: 1.0})
+            target = units.target(unit_sheet.asked(name))
             change = changes.Change(none, np.zeros(4), target[: len(none)], np.zeros(4), none)
             pair = pairs.of_change(clip.person(person), change, side, np.random.default_rng(person))
             photo, generated = pair["photo"], pair["photo"].copy()

@@ -2,7 +2,8 @@
 
     python benchmarks/quality/unit_sheet.py --photo=me.jpg --output=units.webp [--workdir=RUN]
 
-Without a photo it is scikit-image's `astronaut()`; a unit goes from 0 to `--strength`.
+Without a photo it is scikit-image's `astronaut()`. A unit goes from 0 to `--strength`, together
+with the units that it needs (`WITH`).
 """
 
 import itertools
@@ -18,12 +19,29 @@ from PIL import Image, ImageDraw, ImageFont
 from fevgan_jax.animation import model, portrait
 from fevgan_jax.faces import find, units
 from fevgan_jax.faces import photo as photos
+from fevgan_jax.run.files import require_folder
 from fevgan_jax.runtime import cli
+from fevgan_jax.runtime.errors import UserError
 
+WITH = {
+    "mouthClose": {"jawOpen": 1.0},
+    "tongueOut": {"jawOpen": 0.4},
+    **{
+        f"eyeLook{way}{side}": {f"eyeLook{with_it}{other}": 1.0}
+        for side, other in (("Left", "Right"), ("Right", "Left"))
+        for way, with_it in (("In", "Out"), ("Out", "In"), ("Up", "Up"), ("Down", "Down"))
+    },
+}
+"""What is made with a unit, by its share: lips close over an open jaw, eyes look the same way."""
 _AROUND = 0.75
 """Half of a tile's side, in shares of the landmarks' height."""
 _CAPTION = 18
 """Pixels under a tile for its name."""
+
+
+def asked(name: str, strength: float = 1.0) -> dict[str, float]:
+    """Amounts by unit for one unit and what it needs."""
+    return {each: strength * share for each, share in ({name: 1.0} | WITH.get(name, {})).items()}
 
 
 def faces(
@@ -41,15 +59,18 @@ def faces(
     Yields:
       A name, and uint8 `[side, side, 3]`.
     """
-    options = portrait.Options(
-        units=tuple(f"{name}:{strength:g}" for name in names), seconds=0.08, longest_side=0
+    wanted = tuple(
+        ",".join(f"{each}:{amount:g}" for each, amount in asked(name, strength).items())
+        for name in names
     )
+    options = portrait.Options(units=wanted, seconds=0.08, longest_side=0)
     videos = portrait.animate(animator, path, portrait.order((), options), options)
     picture = photos.read(path)
     landmarks = find.choose(find.faces(picture), "largest", path)[0].landmarks
     low, high = landmarks[:, 1].min(), landmarks[:, 1].max()
-    size = round(2 * _AROUND * (high - low))
-    corner = np.maximum(np.round(landmarks.mean(0) - size / 2), 0).astype(int)
+    size = min(round(2 * _AROUND * (high - low)), *picture.shape[:2])
+    room = np.array(picture.shape[1::-1]) - size
+    corner = np.clip(np.round(landmarks.mean(0) - size / 2), 0, room).astype(int)
     columns, rows = (slice(start, start + size) for start in corner)
     last = (frames[-1] for _, frames in videos)
     for name, each in zip(("photo", *names), itertools.chain([picture], last), strict=True):
@@ -73,7 +94,15 @@ def sheet(tiles: Iterable[tuple[str, np.ndarray]], across: int) -> Image.Image:
 
 
 def main(path: str, output: str, workdir: str | None, strength: float) -> None:
-    """Writes the sheet."""
+    """Writes the sheet.
+
+    Raises:
+      UserError: the folder or the kind of file cannot be written, or the photo shows no face.
+    """
+    require_folder(os.path.dirname(output) or ".")
+    if not output.endswith((".png", ".jpg", ".webp")):
+        raise UserError(f"--output={output} is no picture: give a name with .png, .jpg or .webp.")
+    os.makedirs(os.path.dirname(output) or ".", exist_ok=True)
     if path:
         tiles = faces(model.load(workdir), path, units.NAMES, strength, 144)
         sheet(tiles, 9).save(output, quality=80)

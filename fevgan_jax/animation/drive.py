@@ -19,8 +19,8 @@ rendered heads it reads 0.94 of a nod and 0.92 of a turn where the camera is 0.3
 0.63 at 0.9 m, 0.69 and 0.55 at 2 m (choice: the middle, because a clip does not tell)."""
 _BLINKS = [units.NAMES.index(name) for name in ("eyeBlinkLeft", "eyeBlinkRight")]
 _BLINK_GAIN = 2.0
-"""Factor of `eyeBlink`: of rendered eyes MediaPipe reads 0.18 where they are half shut and 0.48
-where they are shut (means of 30 people), and a face that follows would never shut its own."""
+"""Factor of `eyeBlink` (choice: of rendered eyes MediaPipe reads 0.18 where they are half shut and
+0.48 where they are shut, means of 30 people; a face that follows would never shut its own)."""
 _MOST = np.array([6.0, 9.0, 6.0, 0.3])
 """Degrees of nod, turn and tilt, and decimetres, at most: three standard deviations of the motion
 in the rendered pairs, beyond which motion modes have learnt nothing."""
@@ -58,7 +58,7 @@ def read(clip: str | os.PathLike, landmarker: str | None = None) -> tuple[float,
     known = np.array([[each.scores.get(name, 0.0) for name in units.NAMES] for each in readings])
     head = head_motion(np.array([each.matrix for each in readings])) * units.HEAD_SCALE
     change = gaze.one_way(units.NAMES, known - known[0])
-    change[:, _BLINKS] = np.minimum(_BLINK_GAIN * change[:, _BLINKS], 1.0)
+    change[:, _BLINKS] *= _BLINK_GAIN
     return fps, np.concatenate([change, head], axis=-1, dtype=np.float32)
 
 
@@ -106,6 +106,7 @@ def follow(
     path = np.minimum(size, 1.0)
     targets = changes / np.maximum(path, 1e-6)
     targets[:, :count] += animator.shown(face)
+    targets[:, _BLINKS] = targets[:, _BLINKS].clip(0, 1)  # from wide open to shut
     ask, frames = animator.prepare(_AT_ONCE, 1), []
     for start in range(0, len(changes), _AT_ONCE):
         # The last part is as long as the others: the model is compiled for one length.

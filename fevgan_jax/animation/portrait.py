@@ -40,8 +40,8 @@ class Options:
         black, as the training clips are.
       face: which face, as `find.choose` takes it.
       units: face units, each as `units.parse_units` takes them; a video each.
-      keep: what the photo's face does stays, and what is asked for is added to it: a smile stays in
-        a wink.
+      keep: the photo's own expression stays: each unit goes to the larger of what the photo shows
+        and what is asked for, and a negative amount takes away from what it shows.
       strength: how far the face goes: 0 is the photo, 1 the expression; above 1 the expression
         itself is exaggerated.
       head: whether the head moves as well; None for "crop" alone, where no hair stays behind.
@@ -78,6 +78,8 @@ class Options:
             raise UserError(
                 "a driven face keeps what it does anyway: leave --keep out with --drive."
             )
+        if self.head and self.units and not self.drive:
+            raise UserError("face units do not move the head: leave --head out with --units.")
         if self.landmarker and not self.drive:
             raise UserError("--landmarker is for --drive: leave it out, or name a clip to follow.")
         for name in ("fps", "seconds", "strength"):
@@ -142,6 +144,8 @@ def order(
         expressions = tuple(presets or EXPRESSIONS)
     targets = dict(units.parse_expression(name, presets) for name in expressions)
     targets |= dict(map(units.parse_units, options.units))
+    if options.keep and not all(target.any() for target in targets.values()):
+        raise UserError("neutral takes the photo's expression away: leave --keep out with it.")
     for target in targets.values():
         target *= max(options.strength, 1.0)
         target[len(units.NAMES) :] *= options.moves_head
@@ -229,9 +233,10 @@ def _beyond(targets: np.ndarray, shown: np.ndarray) -> np.ndarray:
 
 
 def _added(targets: np.ndarray, shown: np.ndarray) -> np.ndarray:
-    """Targets `[N, 56]` with what a photo has `shown` `[52]`, where that is more."""
+    """Targets `[N, 56]` together with what a photo has `shown` `[52]`, see `Options.keep`."""
     asked, head = np.split(targets, [len(shown)], axis=1)
-    return np.concatenate([np.maximum(asked, shown), head], axis=1)
+    together = np.where(asked < 0, shown + asked, np.maximum(asked, shown))
+    return np.concatenate([together, head], axis=1)
 
 
 def _draw(stages: Sequence[moving.Stage], of_faces: Sequence[Motion | list[Frame]]) -> np.ndarray:

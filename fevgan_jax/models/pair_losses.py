@@ -23,34 +23,26 @@ _FEATURES = ((0.35, 0.32), (0.66, 0.32), (0.51, 0.68))
 their standard deviation is 0.04."""
 _REACH = 0.08
 """Standard deviation of the weight around each, in shares of the side (choice)."""
-_FOCUS = 8.0
-"""Weight of a pixel there beside the 1 of all (choice): eyes are small, move by a pixel and tell
-most of what a face says."""
 
 
-def focus(side: int) -> jax.Array:
-    """Weights `[side, side, 1]` of a picture's pixels, from 1 to 9 at the eyes and the mouth."""
-    line = (jnp.arange(side) + 0.5) / side
-    total = 1.0
-    for x, y in _FEATURES:
-        square = (line - x) ** 2 + (line[:, None] - y) ** 2
-        total += _FOCUS * jnp.exp(-square / (2 * _REACH**2))
-    return total[..., None]
-
-
-def flow(context) -> jax.Array:
+def flow(context, *, focus: float = 0.0) -> jax.Array:
     """Mean absolute error of the flow, as shares of the side, where the pixel is visible.
 
-    Weighted by `focus`, as are `moved` and `strain`.
+    Args:
+      context: what the step has computed.
+      focus: how much more a pixel at the eyes or the mouth counts than one far from them.
     """
-    seen = _weighted(context.real["visible"])
+    seen = context.real["visible"] * _weights(context.real["visible"], focus)
     error = jnp.abs(context.outputs["flow"] - context.real["flow"])
     return (error * seen).sum() / (2.0 * seen.sum() + 1.0)
 
 
-def moved(context) -> jax.Array:
-    """Absolute error of the warped photo, summed over channels, where pixels are visible."""
-    seen = _weighted(context.real["visible"])
+def moved(context, *, focus: float = 0.0) -> jax.Array:
+    """Absolute error of the warped photo, summed over channels, where pixels are visible.
+
+    Args: as of `flow`.
+    """
+    seen = context.real["visible"] * _weights(context.real["visible"], focus)
     error = jnp.abs(context.outputs["moved"] - context.real["video"])
     return (error * seen).sum() / (seen.sum() + 1.0)
 
@@ -80,16 +72,17 @@ def smooth(context) -> jax.Array:
     return sum(jnp.abs(jnp.diff(field, axis=axis)).mean() for axis in (2, 3))
 
 
-def strain(context) -> jax.Array:
+def strain(context, *, focus: float = 0.0) -> jax.Array:
     """Mean absolute error of the flow's differences between neighbours, over rows and columns.
 
     Where both are visible. A lip or a lid moves little beside the head, and most of the error of
-    the flow itself is the head's; differences tell how the face deforms.
+    the flow itself is the head's; differences tell how the face deforms. Args: as of `flow`.
     """
     error, seen = context.outputs["flow"] - context.real["flow"], context.real["visible"]
+    weighted = seen * _weights(seen, focus)
     total = count = 0.0
     for axis in (2, 3):
-        first = jax.lax.slice_in_dim(_weighted(seen), 0, -1, axis=axis)
+        first = jax.lax.slice_in_dim(weighted, 0, -1, axis=axis)
         both = first * jax.lax.slice_in_dim(seen, 1, None, axis=axis)
         total += (jnp.abs(jnp.diff(error, axis=axis)) * both).sum()
         count += 2.0 * both.sum()
@@ -122,8 +115,14 @@ def shown(context) -> jax.Array:
     return jnp.square(context.outputs["shown"] - context.real["shown"]).mean()
 
 
-def _weighted(seen: jax.Array) -> jax.Array:
-    return seen * focus(seen.shape[2])
+def _weights(picture: jax.Array, focus: float) -> jax.Array:
+    """Of the pixels of `[B, T, S, S, C]`, `[S, S, 1]`: from 1 to 1 + focus at eyes and mouth."""
+    line = (jnp.arange(picture.shape[2]) + 0.5) / picture.shape[2]
+    near = sum(
+        jnp.exp(-((line - x) ** 2 + (line[:, None] - y) ** 2) / (2 * _REACH**2))
+        for x, y in _FEATURES
+    )
+    return 1.0 + focus * near[..., None]
 
 
 GENERATOR_LOSSES = {

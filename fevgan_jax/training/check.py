@@ -92,7 +92,10 @@ def check_clips(config: ml_collections.ConfigDict) -> None:
       UserError: the window is longer than a clip, a loss term takes frames beyond its end, or a
         metric needs longer clips.
     """
-    lengths = [shape[0] for name, (shape, _) in config.data.shapes.items() if name in TIMED]
+    shapes = config.data.shapes
+    lengths = [shape[0] for name, (shape, _) in shapes.items() if name in TIMED]
+    if "picture" in shapes:
+        lengths = [1]  # a pair has one, and its mask is no clip's
     if not lengths:
         return
     length, window = min(lengths), config.data.window

@@ -155,6 +155,8 @@ def perceptual(
 ) -> jax.Array:
     """The norm between a frozen net's maps of generated and of real frames (Johnson et al. 2016).
 
+    Choice: maps are at unit scale (`recognizers.feature_maps`), theirs were as large as they come.
+
     Args:
       context: what the step has computed.
       encoder: the frozen net and its feature maps.

@@ -72,7 +72,34 @@ def test_eyes_that_shut_in_the_clip_are_shut(clip, monkeypatch):
     _, changes = drive.read(clip)
     brightness = np.arange(5) * 50 / 255
     lids = changes[:, units.NAMES.index("eyeBlinkLeft")]
-    np.testing.assert_allclose(lids, np.minimum(2 * brightness, 1), atol=0.04)
+    np.testing.assert_allclose(lids, 2 * brightness, atol=0.04)
+
+
+class Recording:
+    """In place of the model: keeps what it is asked for."""
+
+    def __init__(self, shown):
+        self._shown, self.targets = shown, []
+
+    def shown(self, face):
+        return self._shown
+
+    def prepare(self, number, frames):
+        def ask(face, targets, path):
+            self.targets += list(targets)
+            return [[None]] * len(targets)
+
+        return ask
+
+
+@pytest.mark.parametrize(("before", "after"), [(0.0, 1.6), (0.3, 1.0), (0.0, -0.9), (0.8, -0.9)])
+def test_lids_go_from_open_to_shut_and_no_further(before, after):
+    blink = units.NAMES.index("eyeBlinkLeft")
+    shown, changes = np.zeros(52, np.float32), np.zeros((2, 56), np.float32)
+    shown[blink], changes[1, blink] = before, after
+    animator = Recording(shown)
+    drive.follow(animator, None, changes, strength=1.0)
+    assert animator.targets[1][blink] == (1.0 if after > 0 else 0.0)
 
 
 def test_a_frame_without_a_face_is_like_the_one_before(clip, monkeypatch):

@@ -106,10 +106,17 @@ def test_a_smile_that_is_kept_stays(photo):
         for keep in (False, True)
     )
     mouth, eyes = slice(130, 190), slice(80, 120)
-    for rows, most in ((mouth, 0.5), (eyes, 2.0)):
+    for rows, least, most in ((mouth, 0.0, 0.5), (eyes, 0.5, 2.0)):
         changed = [np.abs(video[-1].astype(int) - video[0])[rows].mean() for video in (stays, goes)]
-        assert changed[0] < most * changed[1]
-    assert motion(stays) > 0.5
+        assert least < changed[0] / changed[1] < most
+
+
+def test_what_is_kept_is_the_larger_of_both_and_less_where_less_is_asked():
+    asked, shown = np.zeros((1, units.SIZE), np.float32), np.zeros(52, np.float32)
+    asked[0, :3], asked[0, 54], shown[:4] = (0.5, 0.9, -0.25), 0.7, 0.75
+    added = portrait._added(asked, shown)[0]
+    np.testing.assert_allclose(added[:4], [0.75, 0.9, 0.5, 0.75])
+    assert added[54] == np.float32(0.7)
 
 
 def test_strength_grows_without_a_step(photo):
@@ -210,6 +217,8 @@ def test_what_is_asked_wrongly_is_said_before_any_work():
     for options, message in (
         (portrait.Options(drive="clip.mp4", loop=True), "leave --fps and --loop out"),
         (portrait.Options(drive="clip.mp4", keep=True), "leave --keep out"),
+        (portrait.Options(units=("jawOpen:0",), keep=True), "leave --keep out"),
+        (portrait.Options(units=("jawOpen:1",), head=True), "leave --head out"),
         (portrait.Options(landmarker="m.task"), "--landmarker is for --drive"),
         (portrait.Options(units=("jawOpn:1",)), "no face unit 'jawOpn'"),
         (portrait.Options(fps=float("inf")), "--fps=inf is no number"),

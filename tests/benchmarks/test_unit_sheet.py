@@ -8,6 +8,7 @@ import skimage.data
 from PIL import Image
 
 from fevgan_jax.animation import model
+from fevgan_jax.runtime.errors import UserError
 
 
 @pytest.fixture
@@ -30,6 +31,19 @@ def test_a_square_is_the_photos_face_or_what_its_unit_makes_of_it(unit_sheet, tm
     }
     assert change["jawOpen"][60:].mean() > 2 * change["browInnerUp"][60:].mean()
     assert change["jawOpen"][60:].mean() > 2 * change["jawOpen"][:40].mean()
+
+
+def test_what_a_unit_needs_is_made_with_it(unit_sheet):
+    assert unit_sheet.asked("browInnerUp", 2.0) == {"browInnerUp": 2.0}
+    assert unit_sheet.asked("tongueOut", 0.5) == {"tongueOut": 0.5, "jawOpen": 0.2}
+    assert unit_sheet.asked("eyeLookInLeft") == {"eyeLookInLeft": 1.0, "eyeLookOutRight": 1.0}
+    assert unit_sheet.asked("eyeLookUpRight") == {"eyeLookUpRight": 1.0, "eyeLookUpLeft": 1.0}
+
+
+@pytest.mark.parametrize(("name", "message"), [("a.gif", "is no picture"), ("b", "is no picture")])
+def test_a_sheet_that_cannot_be_written_is_told_first(unit_sheet, tmp_path, name, message):
+    with pytest.raises(UserError, match=message):
+        unit_sheet.main("none.jpg", str(tmp_path / name), None, 1.0)
 
 
 def test_squares_stand_in_rows_with_their_names_below(unit_sheet):

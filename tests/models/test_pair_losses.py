@@ -40,15 +40,19 @@ def test_an_error_at_the_eyes_or_the_mouth_weighs_more():
     real["visible"] = jnp.ones_like(real["visible"])
     side = real["visible"].shape[2]
 
-    def of(name, x, y):
+    def of(name, x, y, focus):
         spot = jnp.zeros((1, 1, side, side, 1)).at[:, :, int(y * side), int(x * side)].set(1.0)
-        off = {key: real[key] + spot for key in ("flow",)} | {"moved": real["video"] + spot}
-        return float(motion_modes.GENERATOR_LOSSES[name](Context(outputs=off, real=real)))
+        off = {"flow": real["flow"] + spot, "moved": real["video"] + spot}
+        term = motion_modes.GENERATOR_LOSSES[name]
+        return float(term(Context(outputs=off, real=real), focus=focus))
 
     for name in ("flow", "moved", "strain"):
-        cheek = of(name, 0.85, 0.95)
         for x, y in ((0.35, 0.32), (0.66, 0.32), (0.51, 0.68)):
-            assert 7 < of(name, x, y) / cheek < 10, name
+            even, focused = (
+                of(name, x, y, focus) / of(name, 0.85, 0.95, focus) for focus in (0.0, 8.0)
+            )
+            assert 0.7 < even < 1.6, name
+            assert 4.5 < focused / even < 10, name
 
 
 def test_teeth_are_asked_for_where_the_mouth_shows_them():

@@ -3,7 +3,7 @@ import types
 
 import pytest
 
-from fevgan_jax.configs import base, demo
+from fevgan_jax.configs import base, demo, motion_modes
 from fevgan_jax.runtime import config_flag
 from fevgan_jax.runtime.errors import UserError
 from fevgan_jax.training.check import check_clips, check_config
@@ -251,8 +251,17 @@ def test_frames_of_a_term_that_is_not_computed_do_not_matter():
 
 def test_a_set_without_clips_has_no_frames_to_check():
     config = base.get_config()
-    config.data.shapes = {"picture": ((64, 64, 3), "uint8")}
+    config.data.shapes = {"portrait": ((64, 64, 3), "uint8")}
     check_clips(config)
+
+
+def test_a_pair_has_one_frame():
+    config = motion_modes.get_config()
+    config.generator_loss.perceptual = 1.0
+    check_clips(config)
+    config.perceptual_loss.frames = (3,)
+    with pytest.raises(UserError, match=r"perceptual_loss\.frames is \(3,\), and .* has 1 frames"):
+        check_clips(config)
 
 
 def test_a_metric_may_need_longer_clips():
