@@ -134,7 +134,7 @@ def test_flow_is_the_projected_vertices_motion(units, pose):
     assert wrong.max() < 2
 
 
-@pytest.mark.parametrize(("relit", "bound"), [(False, 2.5), (True, 4.5)])
+@pytest.mark.parametrize(("relit", "bound"), [(False, 2.5), (True, 4.0)])
 def test_the_photo_warped_by_the_flow_is_the_picture_where_visible(relit, bound):
     """Mean difference in levels of 255: interpolation, creases and folds; a lamp's shading."""
     even = {"lamp": np.zeros(3, np.float32), "fill": np.full(3, 0.9, np.float32), "gloss": 0.0}
