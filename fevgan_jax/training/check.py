@@ -7,6 +7,7 @@ kinds, and in the signatures of what the fields name, which `named.py` reads.
 from collections.abc import Mapping
 from typing import Any
 
+import jax
 import ml_collections
 
 from fevgan_jax.configs import base
@@ -92,10 +93,7 @@ def check_clips(config: ml_collections.ConfigDict) -> None:
       UserError: the window is longer than a clip, a loss term takes frames beyond its end, or a
         metric needs longer clips.
     """
-    shapes = config.data.shapes
-    lengths = [shape[0] for name, (shape, _) in shapes.items() if name in TIMED]
-    if "picture" in shapes:
-        lengths = [1]  # a pair has one, and its mask is no clip's
+    lengths = [shape[0] for name, (shape, _) in config.data.shapes.items() if name in TIMED]
     if not lengths:
         return
     length, window = min(lengths), config.data.window
@@ -107,13 +105,26 @@ def check_clips(config: ml_collections.ConfigDict) -> None:
     length = window or length
     if config.eval.dataset in ("", config.data.dataset):
         protocol.check_length(protocol.asked(config.eval), length, config.data.dataset)
-    for term in (*config.generator_loss, *config.discriminator_loss):
-        frames = config.get(f"{term}_loss", {}).get("frames", ())
+    terms = (*config.generator_loss, *config.discriminator_loss)
+    asked = {term: config.get(f"{term}_loss", {}).get("frames", ()) for term in terms}
+    if any(asked.values()):
+        length = _compared_frames(config)
+    for term, frames in asked.items():
         if any(isinstance(frame, int) and not -length <= frame < length for frame in frames):
             raise UserError(
                 f"config.{term}_loss.frames is {tuple(frames)}, and a generated clip has {length} "
                 f"frames: give numbers from 0 to {length - 1}."
             )
+
+
+def _compared_frames(config: ml_collections.ConfigDict) -> int:
+    """How many frames the real videos have that the family compares its own with."""
+    family = build_family(config)
+    batch = {
+        name: jax.ShapeDtypeStruct((1, *shape), dtype)
+        for name, (shape, dtype) in config.data.shapes.items()
+    }
+    return jax.eval_shape(lambda rows: family.real(family.examples(rows)), batch)["video"].shape[1]
 
 
 def _holds_settings(name: str) -> bool:

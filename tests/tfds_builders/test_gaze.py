@@ -2,18 +2,15 @@
 
 import numpy as np
 
-from fevgan_jax.tfds_builders.synthetic_faces import expressions, gaze, head
+from fevgan_jax.faces import units
+from fevgan_jax.tfds_builders.synthetic_faces import gaze, head
 
 MODEL = head.load()
 NAMES = MODEL.unit_names
 
 
 def _units(**amounts):
-    units = np.zeros(len(NAMES), np.float32)
-    for name, amount in amounts.items():
-        for side in expressions.sides(NAMES, name):
-            units[NAMES.index(side)] = amount
-    return units
+    return units.target(amounts)[: len(NAMES)]
 
 
 def test_both_eyes_look_the_same_way():

@@ -3,18 +3,15 @@
 import numpy as np
 import pytest
 
-from fevgan_jax.tfds_builders.synthetic_faces import clip, expressions, head, lids
+from fevgan_jax.faces import units
+from fevgan_jax.tfds_builders.synthetic_faces import clip, head, lids
 
 MODEL = head.load()
 NAMES = MODEL.unit_names
 
 
 def _units(**amounts):
-    units = np.zeros(len(NAMES), np.float32)
-    for name, amount in amounts.items():
-        for side in expressions.sides(NAMES, name):
-            units[NAMES.index(side)] = amount
-    return units
+    return units.target(amounts)[: len(NAMES)]
 
 
 def _opening(person, units):

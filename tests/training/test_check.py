@@ -251,7 +251,7 @@ def test_frames_of_a_term_that_is_not_computed_do_not_matter():
 
 def test_a_set_without_clips_has_no_frames_to_check():
     config = base.get_config()
-    config.data.shapes = {"portrait": ((64, 64, 3), "uint8")}
+    config.data.shapes = {"picture": ((64, 64, 3), "uint8")}
     check_clips(config)
 
 
