@@ -70,3 +70,12 @@ def test_eyes_look_no_further_than_eyes_do():
     gazes = [gaze.one_way(NAMES, change.gaze + change.units) for change in whole]
     looks = amounts(gazes, *(name for name in NAMES if name.startswith("eyeLook")))
     assert 0.9 < looks.max() < 1.0001
+
+
+def test_a_blink_opens_no_lid():
+    for low, blinked in ((0.5, 0.5), (0.1, 0.2)):
+        units = np.zeros(len(NAMES), np.float32)
+        lids = [NAMES.index("eyeBlinkLeft"), NAMES.index("eyeBlinkRight")]
+        units[lids] = low
+        changes._blink(np.random.default_rng(0), NAMES, units, 0.2)  # of both eyes
+        np.testing.assert_allclose(units[lids], blinked)
