@@ -23,8 +23,8 @@ _SECONDS = 1.28
 """Length of a video (choice: the paper's 32 frames, at 25 a second)."""
 _MOST_FRAMES = 3_000
 _OVERSHOOT = 0.1
-"""How far beyond neutral a unit goes that is to go, in shares of it (choice: MediaPipe then saw no
-smile in 28 of 30 neutral faces made of smiling ones, without it in 26; with 0.3 some frown)."""
+"""How far beyond neutral a unit goes that is to go, in shares of it (choice: MediaPipe then sees no
+smile in 27 of 30 neutral faces made of smiling ones, without it in 26)."""
 _MOST_GIB = 4.0
 """Of the frames of one video, which are made before any is written."""
 _STRONGEST = 10.0
