@@ -225,7 +225,7 @@ def _motions(
 def _beyond(targets: np.ndarray, shown: np.ndarray) -> np.ndarray:
     """Targets `[N, 56]` a little beyond neutral in the units that a photo has `shown` `[52]`.
 
-    A smile that is to go is read too faintly: of 30 photos as 0.37, of which MediaPipe's mean is
+    A smile that is to go is read too faintly: of 30 photos as 0.42, of which MediaPipe's mean is
     0.63, and a part of it would stay.
     """
     asked, head = np.split(targets, [len(shown)], axis=1)
