@@ -8,7 +8,8 @@ The released weights reach PSNR 32.40, SSIM 0.917 and motion 0.779 on the 144 te
 `synthetic_faces/demo` 2.0.0, where the repeated input photo has 26.82, 0.714 and 0.
 
 Not a system of the paper: every field here is a choice. It needs no weights but those that pip
-installs. `adversarial`, `perceptual` and `identity` can be added to the losses.
+installs. `adversarial`, `perceptual` and `identity` can be added to the losses, such as
+`--config.generator_loss.identity=20`.
 """
 
 import ml_collections

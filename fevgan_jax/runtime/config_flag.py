@@ -53,6 +53,9 @@ class _Parser(ConfigFileFlagParser):
     def parse(self, path: str) -> ml_collections.ConfigDict:
         """Runs the config file, and checks that the fields overridden on the command line exist.
 
+        A section of numbers (losses, optimizers) takes further ones, which are checked by name
+        before the training starts, and a number in place of a schedule.
+
         Raises:
           UserError: there is no such file, it fails, or it has no such field.
         """
@@ -65,7 +68,8 @@ class _Parser(ConfigFileFlagParser):
         except Exception as error:  # a config file is code, which may raise anything
             raise UserError(_failure(file, error)) from error
         for argument in flags.FLAGS.read_flags_from_files(sys.argv[1:]):
-            if override := re.match(rf"--?(?:no)?{self.name}\.([^=]+)", argument):
+            if override := re.match(rf"--?(?:no)?{self.name}\.([^=]+)=?(.*)", argument):
+                _take_number(config, *override.groups())
                 _check_field(self.name, config, override[1])
         return config
 
@@ -82,6 +86,31 @@ def _failure(file: pathlib.Path, error: Exception) -> str:
     place = f"{file}, line {lines[-1]}" if lines else str(file)
     said = " ".join(str(cause).split())
     return f"{place} is not a config ({type(cause).__name__}: {said}): mend that file."
+
+
+def _take_number(config: ml_collections.ConfigDict, path: str, value: str) -> None:
+    """Makes the field at `path` a number, if `value` is one and a section of numbers is there.
+
+    The flag library takes a field's type from the value that it replaces.
+    """
+    section = config
+    *sections, name = path.split(".")
+    for each in sections:
+        section = section.get(each) if isinstance(section, ml_collections.ConfigDict) else None
+    is_section = isinstance(section, ml_collections.ConfigDict) and section is not config
+    if not is_section or section.is_type_safe:
+        return
+    if isinstance(section.get(name), ml_collections.ConfigDict | None) and _is_number(value):
+        with section.unlocked():
+            section[name] = 0.0
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _check_field(flag: str, config: ml_collections.ConfigDict, path: str) -> None:

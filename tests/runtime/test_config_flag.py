@@ -49,7 +49,8 @@ def test_what_follows_a_colon_is_the_files_own_argument():
         ("--config.batchsize=3", "config has no field 'batchsize': did you mean 'batch_size'"),
         ("--config.modl.name=x", "config has no field 'modl': did you mean 'model'"),
         ("--config.eval.max_clip=3", "config.eval has no field 'max_clip': did you mean 'max_c"),
-        ("--config.generator_loss.zzz=1.0", "config.generator_loss has no field 'zzz': it is one"),
+        ("--config.generator_loss.zzz=all", "config.generator_loss has no field 'zzz': it is one"),
+        ("--config.generator_loss.zzz.x=1", "config.generator_loss has no field 'zzz': it is one"),
         ("--noconfig.remt", "config has no field 'remt': did you mean 'remat'"),
         ("--config.seed.x=3", "config.seed is 0 and has no fields"),
     ],
@@ -90,6 +91,20 @@ def test_a_learning_rate_that_is_a_number_is_overridden_by_a_number(tmp_path):
     )
     config = parse(file, "--config.discriminator_optimizer.learning_rate.value=1e-3")
     assert config.discriminator_optimizer.learning_rate.value == 1e-3
+
+
+def test_a_section_of_numbers_takes_another_one():
+    given = ("--config.generator_loss.identity=20", "--config.generator_optimizer.l2=1e-5")
+    config = parse("motion_modes", *given)
+    assert (config.generator_loss.identity, config.generator_optimizer.l2) == (20.0, 1e-5)
+    assert config.generator_loss.flow == 150.0
+
+
+def test_a_number_replaces_a_schedule():
+    config = parse("motion_modes", "--config.generator_optimizer.learning_rate=2e-4")
+    assert config.generator_optimizer.learning_rate == 2e-4
+    config = parse("motion_modes", "--config.generator_optimizer.name=3")
+    assert config.generator_optimizer.name == "3"
 
 
 def test_a_config_file_that_fails_is_named_with_its_line(tmp_path):
