@@ -1,0 +1,51 @@
+"""How much of a rendered clip do its photo and label tell?
+
+    python benchmarks/quality/ceiling.py --people=24
+
+Renders the six clips of people twice: as `synthetic_faces` has them, and without the drift of the
+head, which is drawn for each clip and which nothing that a generator is given tells. Prints as JSON
+what the second reproduces of the first: the share of motion and the PSNR of a generator that knows
+the person as well as the renderer does. A blurred picture can have more.
+"""
+
+import json
+
+import numpy as np
+from absl import flags
+
+from fevgan_jax import EXPRESSIONS
+from fevgan_jax.metrics import image, statistics
+from fevgan_jax.runtime import cli
+from fevgan_jax.tfds_builders.synthetic_faces import clip
+
+FIRST_SUBJECT = 40_000_000  # of people in none of the prepared sets
+MOST_DECIBEL = 60.0  # of a frame, as `evaluate` counts
+
+
+def measure(people: int) -> dict:
+    """The means over the clips of so many people, with intervals over people."""
+    subjects, motion, psnr = [], [], []
+    for subject_id in range(FIRST_SUBJECT, FIRST_SUBJECT + people):
+        for expression in EXPRESSIONS:
+            real, told = (
+                clip.render_subject(subject_id, expression, head_motion=drift)["video"] / 255.0
+                for drift in (clip.HEAD_MOTION, 0.0)
+            )
+            subjects.append(clip.subject_name(subject_id))
+            motion.append(image.motion(real[None], told[None])[0])
+            psnr.append(np.minimum(image.psnr(real, told), MOST_DECIBEL).mean())
+    found = {"motion": motion, "psnr": psnr}
+    return {"clips": len(subjects), "people": people} | {
+        name: estimate(np.array(values), subjects) for name, values in found.items()
+    }
+
+
+def estimate(values: np.ndarray, subjects: list[str]) -> dict[str, float]:
+    """A mean and its interval, rounded."""
+    found = statistics.mean(values, subjects)
+    return {name: round(getattr(found, name), 3) for name in ("mean", "low", "high")}
+
+
+if __name__ == "__main__":
+    _PEOPLE = flags.DEFINE_integer("people", 24, "how many people are rendered", lower_bound=2)
+    cli.run(lambda: print(json.dumps(measure(_PEOPLE.value), indent=1)))
