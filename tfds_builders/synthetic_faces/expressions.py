@@ -34,7 +34,7 @@ UNITS = {
     },
     # AU 1+4+15+17+20: inner brows up, mouth corners down and aside, chin raised, lids heavy.
     "sadness": {
-        "browInnerUp": 1.8, "browDown": 0.6, "mouthFrown": 1.2, "mouthShrugLower": 0.35,
+        "browInnerUp": 1.8, "browDown": 0.3, "mouthFrown": 1.2, "mouthShrugLower": 0.35,
         "mouthRollLower": 0.4, "mouthStretch": 0.4, "eyeBlink": 0.3, "eyeSquint": 0.1,
     },
     # AU 1+2+5+26: brows raised, eyes wide, jaw dropped.

@@ -13,8 +13,6 @@ import fevgan_jax
 from fevgan_jax.tfds_builders import features, local, subjects
 from fevgan_jax.tfds_builders.synthetic_faces import clip, pairs, parallel
 
-_OF_PAIRS = tfds.core.Version("2.3.0")
-
 
 @dataclasses.dataclass
 class _People(tfds.core.BuilderConfig):
@@ -73,12 +71,6 @@ class PairsConfig(_People):
       each: how many pairs of each person.
     """
 
-    version: tfds.core.Version = _OF_PAIRS
-    supported_versions: list[tfds.core.Version] = dataclasses.field(
-        default_factory=lambda: [
-            tfds.core.Version(version) for version in ("2.2.0", "2.1.0", "2.0.0")
-        ]
-    )
     each: int = 8
 
     def features(self) -> tfds.features.FeaturesDict:
@@ -95,8 +87,11 @@ class Builder(local.LocalBuilder):
 
     # TFDS would look for README.md under the import name, and a checkout has another path.
     pkg_dir_path = epath.Path(__file__).parent
-    VERSION = tfds.core.Version("2.0.0")
-    SUPPORTED_VERSIONS: ClassVar = [tfds.core.Version("1.0.0")]
+    VERSION = tfds.core.Version("2.4.0")
+    # Choice: one list for all; clips are there as 2.0.0 and 1.0.0, pairs from 2.0.0 on.
+    SUPPORTED_VERSIONS: ClassVar = [
+        tfds.core.Version(version) for version in ("2.3.0", "2.2.0", "2.1.0", "2.0.0", "1.0.0")
+    ]
     RELEASE_NOTES: ClassVar = {
         "1.0.0": "First release.",
         "2.0.0": "Other faces, expressions and light: teeth, folds, glasses, make-up. Sets of "
@@ -104,6 +99,7 @@ class Builder(local.LocalBuilder):
         "2.1.0": "Pairs: a quarter of the photos smile, most of them broadly, with brighter teeth.",
         "2.2.0": "Pairs: what of the mouth each pixel shows, and which place on which tooth.",
         "2.3.0": "Pairs: eyes blink, wink and look aside, a tongue comes out, a jaw goes aside.",
+        "2.4.0": "Sadness draws the brows together half as much, so that their inner ends rise.",
     }
     BUILDER_CONFIGS = (
         SyntheticFacesConfig(name="standard", description="600 people, to train on."),
