@@ -5,7 +5,7 @@
     python -m fevgan_jax.main --config=configs/motion_modes.py --workdir=runs/motion_modes
 
 The released weights reach PSNR 32.40, SSIM 0.917 and motion 0.779 on the 144 test clips of
-`synthetic_faces/demo` 2.0.0, where the repeated input photo has 26.82, 0.714 and 0.
+`synthetic_faces/demo` 2.4.0, where the repeated input photo has 26.83, 0.715 and 0.
 
 Not a system of the paper: every field here is a choice. It needs no weights but those that pip
 installs. `adversarial`, `perceptual` and `identity` can be added to the losses, such as

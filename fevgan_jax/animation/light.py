@@ -9,9 +9,13 @@ _FAIR_SKIN = np.float32([0.85, 0.76, 0.72])
 _DARK_SKIN = 1.6
 """How much brighter than its skin, in units of fair skin, a photo's light may be (choice: so much
 that teeth of a dark face are white in studio portraits)."""
-_TEETH = 0.8
-"""How much of its hue white paint loses (choice, by eye: what is bright is teeth, which are white,
-and those painted are greenish)."""
+_TEETH = np.float32([1.0, 0.942, 0.903])
+"""Teeth in white light (choice: the median of 16 smiling people in studio portraits)."""
+_BRIGHT = 0.8
+"""How much of its hue white paint gives for that of teeth (choice, by eye: what is bright is teeth,
+and those painted are grey beside a photo's skin)."""
+_DARKEST = 0.3
+"""Brightness, as a share of white, below which paint gets no warmer (choice, by eye)."""
 
 
 def white(picture: np.ndarray, skin: np.ndarray) -> np.ndarray:
@@ -34,8 +38,10 @@ def white(picture: np.ndarray, skin: np.ndarray) -> np.ndarray:
 def lit(colour: np.ndarray, white: np.ndarray) -> np.ndarray:
     """Paint as a photo shows it, float32 `[..., 3]` in [0, 255].
 
-    It has the colour of the light, and nothing is brighter than white. The brighter, the less hue
-    of its own.
+    It has the colour of the light, and nothing is brighter than white. The brighter, the more it
+    has the hue of teeth in place of its own, and the darker, the warmer: in a mouth's shade light
+    has been reflected more often, and loses some blue each time (choice: the renderer has no such
+    light, and its dark teeth look blue beside a photo's skin).
 
     Args:
       colour: `[..., 3]` in [-1, 1].
@@ -43,5 +49,6 @@ def lit(colour: np.ndarray, white: np.ndarray) -> np.ndarray:
     """
     own = (colour + 1) / 2
     grey = own.mean(-1, keepdims=True)
-    own = grey + (own - grey) * (1 - _TEETH * grey)
+    own += (grey * _TEETH / _TEETH.mean() - own) * _BRIGHT * grey
+    own *= _TEETH ** (1 / own.max(-1, keepdims=True).clip(_DARKEST, 1) - 1)
     return 255 * np.minimum(own * white / white.max(), white)

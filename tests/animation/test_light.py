@@ -25,6 +25,17 @@ def test_paint_is_seen_in_the_photos_light(face):
     assert dark[1] / dark[0] > 2
 
 
+def test_grey_paint_is_warm_and_the_darker_the_warmer():
+    def red_to_blue(brightness):
+        made = light.lit(np.full(3, 2 * brightness - 1, np.float32), np.ones(3, np.float32))
+        return made[0] / made[2]
+
+    # 1.11 in photographs; the rest keeps the grey that it is given.
+    assert 1.05 < red_to_blue(0.9) < 1.12
+    assert red_to_blue(0.9) < red_to_blue(0.6) < red_to_blue(0.4) < 1.25
+    np.testing.assert_allclose(red_to_blue(0.1), red_to_blue(0.2), rtol=0.05)
+
+
 def test_a_window_behind_a_face_does_not_light_its_teeth(face):
     picture, landmarks = face
     inside = moving.on_photo(picture, landmarks, SIDE)
