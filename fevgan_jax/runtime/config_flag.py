@@ -67,9 +67,10 @@ class _Parser(ConfigFileFlagParser):
             raise
         except Exception as error:  # a config file is code, which may raise anything
             raise UserError(_failure(file, error)) from error
-        for argument in flags.FLAGS.read_flags_from_files(sys.argv[1:]):
-            if override := re.match(rf"--?(?:no)?{self.name}\.([^=]+)=?(.*)", argument):
-                _take_number(config, *override.groups())
+        arguments = flags.FLAGS.read_flags_from_files(sys.argv[1:])
+        for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+            if override := re.match(rf"--?(?:no)?{self.name}\.([^=]+)(?:=(.*))?", argument):
+                _take_number(config, *override.groups(default=following))
                 _check_field(self.name, config, override[1])
         return config
 

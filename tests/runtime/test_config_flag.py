@@ -98,6 +98,8 @@ def test_a_section_of_numbers_takes_another_one():
     config = parse("motion_modes", *given)
     assert (config.generator_loss.identity, config.generator_optimizer.l2) == (20.0, 1e-5)
     assert config.generator_loss.flow == 150.0
+    apart = parse("motion_modes", "--config.generator_loss.identity", "20")
+    assert apart.generator_loss.identity == 20.0
 
 
 def test_a_number_replaces_a_schedule():
