@@ -13,17 +13,18 @@ import dataclasses
 import json
 from unittest import mock
 
+import landmarks
 import numpy as np
 from absl import flags
 
 from fevgan_jax import EXPRESSIONS
+from fevgan_jax.evaluation import clip_metrics
 from fevgan_jax.faces import units
-from fevgan_jax.metrics import image, statistics
+from fevgan_jax.metrics import image
 from fevgan_jax.runtime import cli
 from fevgan_jax.tfds_builders.synthetic_faces import clip, subject
 
 FIRST_SUBJECT = 40_000_000  # of people in none of the prepared sets
-MOST_DECIBEL = 60.0  # of a frame, as `evaluate` counts
 
 
 def average(subject_id: int) -> subject.Subject:
@@ -42,17 +43,11 @@ def measure(people: int) -> dict:
                 told = clip.render_subject(subject_id, expression, head_motion=0.0)["video"] / 255.0
             subjects.append(clip.subject_name(subject_id))
             motion.append(image.motion(real[None], told[None])[0])
-            psnr.append(np.minimum(image.psnr(real, told), MOST_DECIBEL).mean())
+            psnr.append(np.minimum(image.psnr(real, told), clip_metrics.PSNR_CAP).mean())
     found = {"motion": motion, "psnr": psnr}
     return {"clips": len(subjects), "people": people} | {
-        name: estimate(np.array(values), subjects) for name, values in found.items()
+        name: landmarks.share(values, subjects) for name, values in found.items()
     }
-
-
-def estimate(values: np.ndarray, subjects: list[str]) -> dict[str, float]:
-    """A mean and its interval, rounded."""
-    found = statistics.mean(values, subjects)
-    return {name: round(getattr(found, name), 3) for name in ("mean", "low", "high")}
 
 
 if __name__ == "__main__":
