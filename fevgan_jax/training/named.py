@@ -5,6 +5,7 @@ Each check raises UserError with one sentence; the known names are read where th
 
 import dataclasses
 import importlib.util
+import inspect
 import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
@@ -21,6 +22,8 @@ from fevgan_jax.training.optimizers import make_optimizer, make_schedule, optimi
 
 PLAYERS = ("generator", "discriminator")
 _NORMS = ("l1", "l2")
+_OF_EVERY_OPTIMIZER = ("name", "l2", "clip_norm")
+"""The fields of an optimizer's section that are no arguments of optax's function."""
 
 
 def check_family(given: Mapping[str, Any]) -> ModuleType:
@@ -113,8 +116,10 @@ def check_optimizer(place: str, given: Mapping[str, Any]) -> None:
         value = given.get(name, 0.0)
         if not isinstance(value, Mapping) and not value >= 0.0:
             raise UserError(f"{place}.{name} is {value}: give at least 0.")
-    arguments = {n: v for n, v in given.items() if n not in ("name", "l2", "clip_norm")}
-    check_arguments(place, optimizers()[given["name"]], arguments)
+    function = optimizers()[given["name"]]
+    check_names(place, given, (*inspect.signature(function).parameters, *_OF_EVERY_OPTIMIZER))
+    arguments = {n: v for n, v in given.items() if n not in _OF_EVERY_OPTIMIZER}
+    check_arguments(place, function, arguments)
     try:
         make_optimizer(ml_collections.ConfigDict(given))
     except (TypeError, ValueError) as error:

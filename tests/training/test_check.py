@@ -116,6 +116,7 @@ def test_families_of_ones_own_pass(config):
         ("generator_optimizer.name", "adm", "generator_optimizer.name is 'adm': did you mean 'ad"),
         ("generator_optimizer.name", "lbfgs", "generator_optimizer.name is 'lbfgs'"),
         ("generator_optimizer.b3", 0.9, "config.generator_optimizer has no 'b3': did you mean 'b"),
+        ("generator_optimizer.clip_nrom", 1.0, "has no 'clip_nrom': did you mean 'clip_norm'?"),
         ("generator_optimizer.b1", "x", "config.generator_optimizer.b1 is 'x': give a number"),
         ("generator_optimizer.l2", -1.0, "config.generator_optimizer.l2 is -1.0: give at least 0"),
         ("generator_optimizer.clip_norm", LINEAR, "clip_norm is a section: give a number"),
