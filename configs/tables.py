@@ -2,7 +2,8 @@ r"""Every system of the paper's comparison on rendered faces, for the same numbe
 
     python -m fevgan_jax.tables --size=small --output=runs/tables
 
-trains all of them, one after another, and compares them; `make tables` calls it. One alone:
+trains all of them, one after another or `--jobs=N` at once, and compares them; `make tables` calls
+it. One alone:
 
     python -m fevgan_jax.main --config=configs/tables.py:small/fevgan --workdir=runs/fevgan
 
@@ -65,11 +66,16 @@ CLIPS = {"small": 9_600, "full": 960_000}
 """Clips that each training sees, or pairs where it learns from these; choice: `full` is the paper's
 60,000 steps of 16, `small` what two CPU cores do for all systems in some hours."""
 
-_FASTER = dict.fromkeys(RUNS, 4) | dict.fromkeys(("vgan", "g3an", "rvgan"), 1)
+_BATCH = dict.fromkeys(RUNS, 16) | dict.fromkeys(("cvgan", "mocogan", "vgan", "g3an", "rvgan"), 4)
+"""Clips a step of `small`, by run (choice: four times the steps for the same clips where nothing
+but discriminators says how the videos should look)."""
+
+_FASTER = dict.fromkeys(RUNS, 4)
+_FASTER |= {"cvgan": 2, "mocogan": 2} | dict.fromkeys(("vgan", "g3an", "rvgan"), 1)
 _FASTEST = 1e-3
 """How much higher the learning rates of `small` are, by run, and to where (choice: for 600 steps of
-narrow models; not for those of noise alone: RV-GAN's discriminators then answer the same for every
-clip after 200 steps, and VGAN's know all of them after 900)."""
+narrow models, or 2,400 of 4 clips; not for those of noise alone: RV-GAN's discriminators then
+answer the same for every clip after 200 steps of 16, and VGAN's know all of them after 900)."""
 
 _JUDGES = (8, 16, 32, 64)
 _FEVGAN = {
@@ -139,8 +145,8 @@ def get_config(run: str = "small/fevgan") -> ml_collections.ConfigDict:
         )
     config = importlib.import_module(f"fevgan_jax.configs.{RUNS[name]}").get_config()
     if size == "small":
-        # choice: 16 clips a step, shared by the critic's steps: as many steps for all
-        config.batch_size = 16 // config.rule.critic_steps
+        # choice: a critic's steps share the clips of one batch: no more steps of the generator
+        config.batch_size = _BATCH[name] // config.rule.critic_steps
         for field, value in NARROW[name].items():
             player, _, width = field.partition(".")
             config.model[player][width] = value

@@ -8,10 +8,6 @@ What is done is kept: the same command run again goes on, also after a kill.
 """
 
 import pathlib
-import shlex
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 
@@ -25,11 +21,8 @@ from fevgan_jax.evaluation import results
 from fevgan_jax.prepare import prepare
 from fevgan_jax.run.workdir import read_config
 from fevgan_jax.runtime import cli
-from fevgan_jax.runtime.errors import Preempted, UserError
-
-
-class FailedError(Exception):
-    """A command of a run ended with an error."""
+from fevgan_jax.runtime.commands import Commands, FailedError
+from fevgan_jax.runtime.errors import UserError
 
 
 def make_tables(
@@ -38,6 +31,7 @@ def make_tables(
     only: Sequence[str] = (),
     data_dir: str = "",
     weights_dir: str | None = None,
+    jobs: int = 1,
 ) -> list[pathlib.Path]:
     """Prepares the data, trains and evaluates each run, and compares them.
 
@@ -47,33 +41,43 @@ def make_tables(
       only: names of the runs; none takes all.
       data_dir: folder of the prepared sets; "" is TFDS's.
       weights_dir: folder of the frozen nets.
+      jobs: runs trained at once, each on its share of the CPU's cores: narrow models gain less
+        from a second core than from having one of their own.
 
     Returns:
       The files of the comparison; none where `only` names first stages alone.
 
     Raises:
-      UserError: there is no such run, a first stage has another number of steps, or at least one
-        run failed; the others are then finished.
-      Preempted: SIGTERM came, and the run in training has saved its state.
+      UserError: there is no such run, a first stage has another number of steps, there are fewer
+        cores than jobs, or at least one run failed; the others are then finished.
+      Preempted: SIGTERM came, and the runs in training have saved their states.
     """
-    names = list(only) or list(tables.RUNS)
-    configs = {name: tables.get_config(f"{size}/{name}") for name in names}
+    configs = {name: tables.get_config(f"{size}/{name}") for name in only or tables.RUNS}
+    names = [name for name in tables.RUNS if name in configs]
     _check_first_stages(configs, output)
+    commands = Commands(jobs)
     sets = [name for c in configs.values() for name in (c.data.dataset, c.eval.dataset)]
     for dataset in dict.fromkeys(sets):
         prepare(dataset, data_dir)
-    failed = []
-    with tqdm.tqdm(total=len(names), desc="tables", unit="run") as progress:
-        for name in names:
-            progress.set_postfix_str(name)
-            start = time.monotonic()
-            try:
-                said = _do(f"{size}/{name}", configs[name].num_steps, output, data_dir, weights_dir)
-            except FailedError as error:
-                failed.append(name)
-                said = str(error)
-            progress.write(f"{name}: {said} ({(time.monotonic() - start) / 60:.0f} min)")
-            progress.update()
+    running, failed = [], []
+    with tqdm.tqdm(total=len(names), desc="tables", unit="run") as progress, commands:
+
+        def do_all(chain: Sequence[str]) -> None:
+            for name in chain:
+                start = time.monotonic()
+                running.append(name)
+                progress.set_postfix_str(", ".join(running))
+                try:
+                    steps = configs[name].num_steps
+                    said = _do(f"{size}/{name}", steps, commands, output, data_dir, weights_dir)
+                except FailedError as error:
+                    failed.append(name)
+                    said = str(error)
+                running.remove(name)
+                progress.write(f"{name}: {said} ({(time.monotonic() - start) / 60:.0f} min)")
+                progress.update()
+
+        commands.each(do_all, _chains(names))
     if failed:
         raise UserError(
             f"{', '.join(failed)} failed: see {output / 'logs'}, then run the same command again, "
@@ -88,6 +92,17 @@ def make_tables(
         names=list(compared.values()),
         weights_dir=weights_dir,
     )
+
+
+def _chains(names: Sequence[str]) -> list[list[str]]:
+    """The runs, each second stage behind its first, which comes right before it."""
+    chains = []
+    for name in names:
+        if chains and tables.STARTS_FROM.get(name) == chains[-1][-1]:
+            chains[-1].append(name)
+        else:
+            chains.append([name])
+    return chains
 
 
 def _check_first_stages(
@@ -107,7 +122,12 @@ def _check_first_stages(
 
 
 def _do(
-    run: str, num_steps: int, output: pathlib.Path, data_dir: str, weights_dir: str | None
+    run: str,
+    num_steps: int,
+    commands: Commands,
+    output: pathlib.Path,
+    data_dir: str,
+    weights_dir: str | None,
 ) -> str:
     """Brings a run to its end and says in a few words where it is."""
     name = run.partition("/")[2]
@@ -123,11 +143,11 @@ def _do(
     training = [f"--config=tables:{run}", f"--config.data.data_dir={data_dir}"]
     if first := tables.STARTS_FROM.get(name):
         training.append(f"--config.initial_weights={(output / 'weights' / first).resolve()}")
-    _run(["main", *training, f"--workdir={workdir}", *where], log)
+    commands.run(["main", *training, f"--workdir={workdir}", *where], log)
     if is_first_stage:
-        _run(["export", f"--workdir={workdir}", f"--output={exported}"], log)
+        commands.run(["export", f"--workdir={workdir}", f"--output={exported}"], log)
         return f"{num_steps} steps, exported"
-    _run(["evaluate", f"--workdir={workdir}", *where], log)
+    commands.run(["evaluate", f"--workdir={workdir}", *where], log)
     return f"{num_steps} steps, {_evaluated(workdir, num_steps)}"
 
 
@@ -141,33 +161,11 @@ def _evaluated(workdir: pathlib.Path, step: int) -> str:
     return ", ".join(f"{name} {mean:.3g}" for name, mean in means.items() if mean is not None)
 
 
-def _run(command: list[str], log: pathlib.Path) -> None:
-    """Runs a command of this package, its output at the end of a log.
-
-    Raises:
-      FailedError: it did not end with status 0.
-      Preempted: it was stopped by SIGTERM, which is handed on to it.
-    """
-    module, *arguments = command
-    command = [sys.executable, "-m", f"fevgan_jax.{module}", *arguments]
-    with log.open("a") as file:
-        print(shlex.join(["python", *command[1:]]), file=file, flush=True)
-        child = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
-        before = signal.signal(signal.SIGTERM, lambda *_: child.terminate())
-        try:
-            status = child.wait()
-        finally:
-            signal.signal(signal.SIGTERM, before)
-    if status in (cli.PREEMPTED, -signal.SIGTERM):
-        raise Preempted(f"{module} was stopped")
-    if status:
-        last = log.read_text(errors="replace").strip().splitlines()[-1]
-        raise FailedError(f"{module} failed with status {status}: {last}")
-
-
 def _main() -> None:
     output = pathlib.Path(_OUTPUT.value)
-    made = make_tables(_SIZE.value, output, _ONLY.value, _DATA_DIR.value, _WEIGHTS_DIR.value)
+    made = make_tables(
+        _SIZE.value, output, _ONLY.value, _DATA_DIR.value, _WEIGHTS_DIR.value, _JOBS.value
+    )
     print(*made, sep="\n")
 
 
@@ -175,6 +173,9 @@ if __name__ == "__main__":
     _SIZE = flags.DEFINE_enum("size", "small", list(tables.CLIPS), "how wide and how long")
     _OUTPUT = flags.DEFINE_string("output", "runs/tables", "the folder for everything it makes")
     _ONLY = flags.DEFINE_list("only", [], "names of runs; all when not given")
+    _JOBS = flags.DEFINE_integer(
+        "jobs", 1, "runs at once, each on its share of a CPU's cores", lower_bound=1
+    )
     _DATA_DIR = flags.DEFINE_string("data_dir", "", "folder of the prepared sets; TFDS's if empty")
     _WEIGHTS_DIR = flags.DEFINE_string("weights_dir", None, "folder of the frozen nets")
     cli.run(_main)
