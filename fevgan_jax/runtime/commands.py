@@ -76,7 +76,8 @@ class Commands:
                 child = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
                 self._running.add(child)
             status = child.wait()
-            self._running.discard(child)
+            with self._lock:
+                self._running.remove(child)
         if status in (cli.PREEMPTED, -signal.SIGTERM):
             raise Preempted(f"{module} was stopped")
         if status:
