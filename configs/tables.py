@@ -145,7 +145,7 @@ def get_config(run: str = "small/fevgan") -> ml_collections.ConfigDict:
         )
     config = importlib.import_module(f"fevgan_jax.configs.{RUNS[name]}").get_config()
     if size == "small":
-        # choice: a critic's steps share the clips of one batch: no more steps of the generator
+        # choice: a critic's steps share a batch, so that every step sees as many clips
         config.batch_size = _BATCH[name] // config.rule.critic_steps
         for field, value in NARROW[name].items():
             player, _, width = field.partition(".")
