@@ -19,9 +19,8 @@ def get_config() -> ml_collections.ConfigDict:
     config.freeze = ("generator/encoder", "generator/decoder")  # paper (VDSM)
     parts = (*config.freeze, "generator/identity_mean", "generator/identity_scale")
     config.initial_parts = {part: part for part in parts}
-    config.generator_loss = {"bernoulli": 1.0, "dynamics_divergence": 1.0, "pose_divergence": 1.0}
-    config.dynamics_divergence_loss = {"curve": ((0.0, 0.1), (1.0, 1.0))}  # paper (VDSM)
-    # paper (VDSM): these four weights; choice: evenly spaced
-    config.pose_divergence_loss.curve = ((0.0, 0.1), (1 / 3, 0.4), (2 / 3, 0.4), (1.0, 1.0))
-    del config.identity_divergence_loss
+    config.generator_loss.dynamics_divergence = 1.0  # paper (VDSM)
+    # paper (VDSM): weights over the run, as pairs of progress and weight
+    config.dynamics_divergence_loss = {"curve": ((0.0, 0.1), (1.0, 1.0))}
+    config.pose_divergence_loss.curve = ((0.0, 0.1), (0.5, 0.4), (0.8, 0.4), (1.0, 1.0))
     return config

@@ -91,8 +91,9 @@ class Generator(nn.Module):
             drawn, [self.identities, self.identities + size], axis=1
         )
         for_pose = for_pose.reshape(-1, self.num_frames, self.poses)
-        # Sharper over the first half of the training, so that one expert represents one person.
-        temperature = 1.0 + 9.0 * jnp.minimum(2.0 * condition["progress"], 1.0)[:, None]
+        # Sharper over the first half of stage 1, so that one expert represents one person.
+        sharpened = jnp.minimum(2.0 * condition["progress"], 1.0) if self.stage == 1 else 1.0
+        temperature = 1.0 + 9.0 * jnp.broadcast_to(sharpened, len(frames))[:, None]
         code = identity[0] + identity[1] * for_identity
         mixture = nn.softmax(temperature * code, axis=-1)
         outputs = {"identity_mean": identity[0], "identity_scale": identity[1]}

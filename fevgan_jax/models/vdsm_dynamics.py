@@ -83,6 +83,9 @@ class Dynamics(nn.Module):
             out_axes=1,
         )(self.hidden, name="step")
         _, walked = unrolled((states, start, first), for_poses, code)
+        # There is no pose before the first: its prior is N(0, 1).
+        walked["prior_mean"] = walked["prior_mean"].at[:, 0].set(0.0)
+        walked["prior_scale"] = walked["prior_scale"].at[:, 0].set(1.0)
         drawn = walked.pop("drawn")
         if not learns:
             drawn = poses + (drawn - drawn[:, :1])

@@ -97,6 +97,25 @@ def test_a_weight_follows_its_curve():
         assert float(vdsm.annealed(context, curve)) == pytest.approx(weight, rel=1e-5)
 
 
+@pytest.mark.parametrize("stage", [1, 2])
+def test_the_mixture_sharpens_in_stage_1_and_stays_sharp_in_stage_2(stage):
+    module, variables = start(stage)
+    early, late = (
+        module.apply(variables, condition() | {"progress": jnp.full(2, progress)}, train=False)
+        for progress in (0.1, 1.0)
+    )
+    assert (np.abs(early["logits"] - late["logits"]).max() > 1e-4) == (stage == 1)
+
+
+def test_the_first_poses_prior_is_standard_and_the_next_ones_learnt():
+    module, variables = start(stage=2)
+    rngs = {"params": jax.random.key(2)}
+    outputs, _ = module.apply(variables, condition(), train=True, rngs=rngs, mutable=["labels"])
+    np.testing.assert_array_equal(outputs["prior_mean"][:, 0], 0.0)
+    np.testing.assert_array_equal(outputs["prior_scale"][:, 0], 1.0)
+    assert np.all(outputs["prior_scale"][:, 1:] != 1.0)
+
+
 def test_a_photo_alone_makes_the_video_whatever_clip_stands_beside_it():
     module, variables = start(stage=2)
     given = condition()
