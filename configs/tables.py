@@ -7,8 +7,9 @@ it. One alone:
 
     python -m fevgan_jax.main --config=configs/tables.py:small/fevgan --workdir=runs/fevgan
 
-`full` has the widths and batches of each system's own config; `small` is for two CPU cores. Both
-take VGG-16 and dlib's net, which pip installs, where the paper has VGG-Face and OpenFace.
+`full` has the widths and batches of each system's own config, which 1, 2 or 4 devices share;
+`small` is for two CPU cores. Both take VGG-16 and dlib's net, which pip installs, where the paper
+has VGG-Face and OpenFace.
 """
 
 import importlib

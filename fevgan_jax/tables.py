@@ -4,9 +4,11 @@
 
 Each run of `configs/tables.py` is trained and evaluated, or exported where a second stage starts
 from it, by commands that stand in its log. It prints a line for each run, and at the end the pages.
-What is done is kept: the same command run again goes on, also after a kill.
+What is done is kept: the same command run again goes on, also after a kill. A run of another config
+or data set is refused before anything is trained.
 """
 
+import copy
 import pathlib
 import time
 from collections.abc import Mapping, Sequence
@@ -17,12 +19,15 @@ from absl import flags
 
 from fevgan_jax.comparison.compare import compare
 from fevgan_jax.configs import tables
+from fevgan_jax.data.prepared import open_source
 from fevgan_jax.evaluation import results
 from fevgan_jax.prepare import prepare
-from fevgan_jax.run.workdir import read_config
+from fevgan_jax.run import files
+from fevgan_jax.run.workdir import find_changes, read_config
 from fevgan_jax.runtime import cli
 from fevgan_jax.runtime.commands import Commands, FailedError
 from fevgan_jax.runtime.errors import UserError
+from fevgan_jax.training.loop import describe_data
 
 
 def make_tables(
@@ -48,10 +53,12 @@ def make_tables(
       The files of the comparison; none where `only` names first stages alone.
 
     Raises:
-      UserError: there is no such run, a first stage has another number of steps, there are fewer
-        cores than jobs, or at least one run failed; the others are then finished.
+      UserError: there is no such run, the folder is a file or holds a run of another config or data
+        set, there are fewer cores than jobs, or at least one run failed; the others are then
+        finished.
       Preempted: SIGTERM came, and the runs in training have saved their states.
     """
+    files.require_folder(output)
     configs = {name: tables.get_config(f"{size}/{name}") for name in only or tables.RUNS}
     names = [name for name in tables.RUNS if name in configs]
     _check_first_stages(configs, output)
@@ -59,6 +66,7 @@ def make_tables(
     sets = [name for c in configs.values() for name in (c.data.dataset, c.eval.dataset)]
     for dataset in dict.fromkeys(sets):
         prepare(dataset, data_dir)
+    done = _done(configs, output, data_dir)
     running, failed = [], []
     with tqdm.tqdm(total=len(names), desc="tables", unit="run") as progress, commands:
 
@@ -68,8 +76,9 @@ def make_tables(
                 running.append(name)
                 progress.set_postfix_str(", ".join(running))
                 try:
-                    steps = configs[name].num_steps
-                    said = _do(f"{size}/{name}", steps, commands, output, data_dir, weights_dir)
+                    said = done.get(name) or _do(
+                        f"{size}/{name}", commands, output, data_dir, weights_dir
+                    )
                 except FailedError as error:
                     failed.append(name)
                     said = str(error)
@@ -121,9 +130,44 @@ def _check_first_stages(
             )
 
 
+def _done(
+    configs: Mapping[str, ml_collections.ConfigDict], output: pathlib.Path, data_dir: str
+) -> dict[str, str]:
+    """The runs that are at their end, with a few words on where that is.
+
+    Raises:
+      UserError: a run's folder holds another experiment.
+    """
+    done = {}
+    for name, config in configs.items():
+        changed = _changed(config, output / name, data_dir)
+        if name in tables.STARTS_FROM.values():
+            if (output / "weights" / name / "config.json").is_file():
+                done[name] = "exported before"
+            continue
+        there = _evaluated(output / name, config.num_steps)
+        if there and not any(field.startswith("eval.") for field in changed):
+            done[name] = f"evaluated before, {there}"
+    return done
+
+
+def _changed(config: ml_collections.ConfigDict, workdir: pathlib.Path, data_dir: str) -> list[str]:
+    """The fields in which a run's config differs from that of its folder, of those that may.
+
+    Raises:
+      UserError: the folder holds another experiment.
+    """
+    if not (workdir / "config.json").is_file():
+        return []
+    config = copy.deepcopy(config)
+    config.data.data_dir = data_dir
+    data = config.data
+    describe_data(config, open_source(data_dir, data.dataset, "train", data.frames))
+    return [change["field"] for change in find_changes(config, workdir)]
+
+
 def _do(
     run: str,
-    num_steps: int,
     commands: Commands,
     output: pathlib.Path,
     data_dir: str,
@@ -131,12 +175,7 @@ def _do(
 ) -> str:
     """Brings a run to its end and says in a few words where it is."""
     name = run.partition("/")[2]
-    workdir, exported = output / name, output / "weights" / name
-    is_first_stage = name in tables.STARTS_FROM.values()
-    if is_first_stage and (exported / "config.json").is_file():
-        return "exported before"
-    if not is_first_stage and (there := _evaluated(workdir, num_steps)):
-        return f"evaluated before, {there}"
+    workdir, num_steps = output / name, tables.get_config(run).num_steps
     log = output / "logs" / f"{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     where = [f"--weights_dir={weights_dir}"] if weights_dir else []
@@ -144,7 +183,8 @@ def _do(
     if first := tables.STARTS_FROM.get(name):
         training.append(f"--config.initial_weights={(output / 'weights' / first).resolve()}")
     commands.run(["main", *training, f"--workdir={workdir}", *where], log)
-    if is_first_stage:
+    if name in tables.STARTS_FROM.values():
+        exported = output / "weights" / name
         commands.run(["export", f"--workdir={workdir}", f"--output={exported}"], log)
         return f"{num_steps} steps, exported"
     commands.run(["evaluate", f"--workdir={workdir}", *where], log)

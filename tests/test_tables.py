@@ -1,3 +1,4 @@
+import copy
 import pathlib
 import time
 
@@ -6,11 +7,13 @@ import pytest
 
 from fevgan_jax import tables as verb
 from fevgan_jax.configs import tables
-from fevgan_jax.run.workdir import to_json
+from fevgan_jax.data.prepared import open_source
+from fevgan_jax.run.workdir import keep_config, to_json
 from fevgan_jax.runtime.commands import FailedError
 from fevgan_jax.runtime.errors import UserError
 from fevgan_jax.training.check import check_config
 from fevgan_jax.training.family import build_family
+from fevgan_jax.training.loop import describe_data
 from fevgan_jax.training.state import init_state
 from fevgan_jax.training.step import make_metrics
 
@@ -82,9 +85,10 @@ class Commands:
     """Stands in for the commands of a run, and keeps what was asked."""
 
     def __init__(self, monkeypatch, fails=()):
-        self.asked, self.fails = [], fails
+        self.asked, self.fails, self.changed = [], fails, []
         monkeypatch.setattr(verb.Commands, "run", self.run)
         monkeypatch.setattr(verb, "_evaluated", self.evaluated)
+        monkeypatch.setattr(verb, "_changed", lambda *_: self.changed)
         monkeypatch.setattr(verb, "prepare", lambda *_: None)
         monkeypatch.setattr(verb, "compare", self.compare)
 
@@ -101,7 +105,7 @@ class Commands:
             config = tables.get_config(f"small/{workdir.name}")
             (output / "config.json").write_bytes(to_json(config))
         if module == "evaluate":
-            (workdir / "eval").mkdir(parents=True)
+            (workdir / "eval").mkdir(parents=True, exist_ok=True)
 
     def evaluated(self, workdir, step):
         return "psnr 20" if (workdir / "eval").is_dir() else ""
@@ -158,6 +162,45 @@ def test_what_is_done_is_kept(tmp_path, monkeypatch):
     verb_commands.asked.clear()
     verb.make_tables("small", tmp_path, ONLY)
     assert verb_commands.asked == []
+
+
+def test_a_run_is_evaluated_again_when_the_evaluation_is_another(tmp_path, monkeypatch):
+    commands = Commands(monkeypatch)
+    verb.make_tables("small", tmp_path, ("fevgan",))
+    for changed, asked in (("num_steps", []), ("eval.max_clips", ["main", "evaluate"])):
+        commands.asked.clear()
+        commands.changed = [changed]
+        verb.make_tables("small", tmp_path, ("fevgan",))
+        assert [module for module, *_ in commands.asked] == asked
+
+
+def test_a_run_of_another_config_is_refused_before_anything_is_trained(
+    tmp_path, tiny_data, monkeypatch
+):
+    changed = verb._changed
+    commands = Commands(monkeypatch)
+    monkeypatch.setattr(verb, "_changed", changed)
+    config = tables.get_config("small/fevgan")
+    config.data.dataset = config.eval.dataset = "synthetic_faces/tiny"
+    monkeypatch.setattr(tables, "get_config", lambda _: config)
+    kept = copy.deepcopy(config)
+    kept.data.data_dir = str(tiny_data)
+    describe_data(kept, open_source(tiny_data, kept.data.dataset, "train"))
+    keep_config(kept, tmp_path / "fevgan")
+    config.eval.max_clips += 1
+    assert changed(config, tmp_path / "fevgan", str(tiny_data)) == ["eval.max_clips"]
+    config.batch_size += 1
+    with pytest.raises(UserError, match=r"another experiment \(batch_size is 16 there and 17"):
+        verb.make_tables("small", tmp_path, ("fevgan", "cvgan"), str(tiny_data))
+    assert commands.asked == []
+
+
+def test_a_file_in_place_of_the_folder_is_refused(tmp_path, monkeypatch):
+    commands = Commands(monkeypatch)
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="file is a file; name a folder"):
+        verb.make_tables("small", tmp_path / "file", ("fevgan",))
+    assert commands.asked == []
 
 
 def test_a_first_stage_of_another_length_is_told_before_anything_is_trained(tmp_path, monkeypatch):

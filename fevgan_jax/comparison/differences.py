@@ -14,18 +14,18 @@ class Difference:
 
     Attributes:
       estimate: with its interval over subjects.
-      is_nearer: whether the system's mean is the nearer one to the metric's best value.
+      gain: how much nearer the system's mean lies to the metric's best value.
     """
 
     estimate: statistics.Estimate
-    is_nearer: bool
+    gain: statistics.Estimate
 
     @property
     def mark(self) -> str:
         """▲ where the system is significantly better, ▼ where it is worse, else nothing."""
-        if not self.estimate.low * self.estimate.high > 0:  # NaN too
-            return ""
-        return "▲" if self.is_nearer else "▼"
+        if self.gain.low > 0:
+            return "▲"
+        return "▼" if self.gain.high < 0 else ""
 
 
 def of_row(row: Row, reference: Row) -> dict[str, Difference]:
@@ -43,13 +43,10 @@ def of_row(row: Row, reference: Row) -> dict[str, Difference]:
     _, here, there = np.intersect1d(ours["clip"], theirs["clip"], return_indices=True)
     found = {}
     for name, metric in row.clip_metrics.items():
-        pair = ours[name][here], theirs[name][there]
-        estimate = statistics.paired_difference(
-            *pair, ours["subject"][here], scale=metric.scale, seed=row.config.eval.seed
-        )
-        means = [row.estimates[name]["mean"], reference.estimates[name]["mean"]]
-        if None in means:
-            continue
-        distances = [abs(mean - metric.best) for mean in means]
-        found[name] = Difference(estimate, distances[0] < distances[1])
+        pair = ours[name][here], theirs[name][there], ours["subject"][here]
+        settings = {"scale": metric.scale, "seed": row.config.eval.seed}
+        estimate = statistics.paired_difference(*pair, **settings)
+        if estimate.clips:
+            gain = statistics.paired_gain(*pair, best=metric.best, **settings)
+            found[name] = Difference(estimate, gain)
     return found

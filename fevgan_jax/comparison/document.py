@@ -3,6 +3,7 @@
 import csv
 import importlib.metadata
 import io
+import math
 import os
 import platform
 from collections.abc import Mapping, Sequence
@@ -11,14 +12,13 @@ from fevgan_jax.comparison import published
 from fevgan_jax.comparison.costs import Cost
 from fevgan_jax.comparison.differences import Difference
 from fevgan_jax.comparison.figures import Figure
-from fevgan_jax.comparison.rows import Row
-from fevgan_jax.evaluation.measure import ROWS
-from fevgan_jax.evaluation.summary import OVERALL
+from fevgan_jax.comparison.rows import Row, bounds
 
 _COSTS = (
     "Networks in parameters, without frozen recognisers. Clips seen are steps x batch size x "
     "critic steps, of the last stage of a system that is trained in two. Sampling is timed on the "
-    "machine of this comparison, step and memory on each training's own."
+    "machine of this comparison with all of its cores, step and memory on each training's own, "
+    "with those that it was given."
 )
 Differences = Mapping[str, Mapping[str, Difference]]
 """By title, then by metric."""
@@ -26,12 +26,13 @@ Differences = Mapping[str, Mapping[str, Difference]]
 _NONE = "-"
 _UNLIKE = "†"
 _LEGEND = """\
-Means with {level} intervals over subjects. ▲ and ▼: significantly better and worse than
-*{reference}*, by the paired bootstrap over subjects of the difference on the same clips (its
-interval does not hold 0); metrics of the whole set have no pairs and no mark. A system that is
-not given the photo, or makes other frames, is not paired. {unlike}: a number that compares with
-the real clip or the photo, of a system that is given no photo, so that its clips show other people.
-*copy-input* is the photo repeated, *real* the real clips themselves."""
+Means with {level} intervals over subjects. ▲ and ▼: significantly nearer to the best value and
+farther from it than *{reference}*, by the paired bootstrap over subjects on the same clips (the
+interval of the gain does not hold 0); metrics of the whole set have no pairs and no mark. A system
+that is not given the photo, or makes other frames, is not paired. {unlike}: a number that compares
+with the real clip or the photo, of a system that is given no photo, so that its clips show others.
+*copy-input* is the photo repeated, *real* the real clips themselves, both once for every choice of
+frames: ACD between consecutive frames is to be read beside those of a system's own."""
 
 
 def quality(rows: Sequence[Row], evaluated: Row, differences: Differences) -> str:
@@ -39,7 +40,7 @@ def quality(rows: Sequence[Row], evaluated: Row, differences: Differences) -> st
 
     Args:
       rows: the systems; one without an evaluation is listed with what is missing.
-      evaluated: a system with an evaluation, whose other rows are taken.
+      evaluated: a system with an evaluation, whose metrics are shown.
       differences: from the reference.
     """
     metrics = [name for name in evaluated.summary["metrics"] if name in evaluated.estimates]
@@ -57,9 +58,8 @@ def quality(rows: Sequence[Row], evaluated: Row, differences: Differences) -> st
             }
         cells = [f"{_cell(row.estimates[name])} {marks.get(name, '')}".strip() for name in metrics]
         lines.append([row.title, row.about, *cells])
-    for name in ROWS[1:]:
-        estimates = evaluated.summary["rows"][name][OVERALL]
-        lines.append([f"*{name}*", "", *(_cell(estimates[metric]) for metric in metrics)])
+    for name, length, estimates in bounds([evaluated, *(row for row in rows if row.result)]):
+        lines.append([f"*{name}*", length, *(_cell(estimates[metric]) for metric in metrics)])
     return _table(lines)
 
 
@@ -138,13 +138,16 @@ def as_csv(rows: Sequence[Row], differences: Differences) -> str:
     writer.writerow(["system", "metric", *ends, *counts, *(f"difference_{end}" for end in ends)])
     evaluated = [row for row in rows if row.result]
     systems = [(row.title, row.estimates) for row in evaluated]
-    systems += [(name, evaluated[0].summary["rows"][name][OVERALL]) for name in ROWS[1:]]
+    for name, length, estimates in bounds(evaluated):
+        is_first = name not in dict(systems)
+        systems.append((name if is_first else f"{name} ({length})", estimates))
     for title, estimates in systems:
         for metric, estimate in estimates.items():
             difference = differences.get(title, {}).get(metric)
             values = [estimate[name] for name in (*ends, *counts)]
             values += [difference and getattr(difference.estimate, end) for end in ends]
-            writer.writerow([title, metric, *("" if value is None else value for value in values)])
+            known = ["" if value is None or math.isnan(value) else value for value in values]
+            writer.writerow([title, metric, *known])
     return text.getvalue()
 
 

@@ -164,7 +164,7 @@ def _open(row: Row, data_dir: str | None) -> prepared.Source:
     config = row.config
     if data_dir is not None:
         config.data.data_dir = data_dir
-    return open_evaluated(config, row.summary["split"])
+    return open_evaluated(config, row.summary["split"], row.version)
 
 
 def _still(file: str, caption: str, rows: Sequence[np.ndarray]) -> Figure:

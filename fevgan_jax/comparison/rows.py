@@ -64,6 +64,17 @@ class Row:
         return self.summary["protocol"]["frames"]
 
     @property
+    def length(self) -> str:
+        """How many frames of a clip the evaluation compares, in words."""
+        chosen = self.config.data.frames
+        return f"{len(chosen)} of each clip's frames" if chosen else self.frames
+
+    @property
+    def version(self) -> str:
+        """The version of the set that was evaluated."""
+        return self.summary["protocol"]["data"].partition(",")[0].removeprefix("version ")
+
+    @property
     def clip_metrics(self) -> dict[str, ClipMetric]:
         """The metrics of one clip that the evaluation measured, by name."""
         settings = self.config.eval
@@ -110,9 +121,8 @@ class Row:
         """In words, what the system is given and makes."""
         named = [name for name in self.family.given if name != "landmarks"]  # the photo's own
         given = " and ".join(f"a {name}" for name in named) or "noise alone"
-        chosen, first = self.config.data.frames, pathlib.Path(self.config.initial_weights).name
-        frames = f"{len(chosen)} of each clip's frames" if chosen else self.frames
-        return "; ".join([given, frames, *([f"starts from {first}"] if first else [])])
+        first = pathlib.Path(self.config.initial_weights).name
+        return "; ".join([given, self.length, *([f"starts from {first}"] if first else [])])
 
 
 def load(
@@ -164,6 +174,25 @@ def check(rows: Sequence[Row]) -> None:
                 f"differs ({json.dumps(ours)} and {json.dumps(theirs)}): evaluate both with the "
                 "same config.eval, split and data."
             )
+
+
+def bounds(rows: Sequence[Row]) -> list[tuple[str, str, dict[str, dict[str, Any]]]]:
+    """What bounds the systems' figures, once for every choice of frames.
+
+    Args:
+      rows: evaluated systems.
+
+    Returns:
+      `copy-input` or `real`, how many frames it has, and its estimates as those of a row.
+    """
+    kinds: dict[str, Row] = {}
+    for row in rows:
+        kinds.setdefault(row.frames, row)
+    return [
+        (name, row.length, row.summary["rows"][name][OVERALL])
+        for row in kinds.values()
+        for name in ROWS[1:]
+    ]
 
 
 def is_paired(row: Row, reference: Row) -> bool:

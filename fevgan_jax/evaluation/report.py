@@ -53,4 +53,4 @@ def table(summary: dict[str, Any]) -> str:
 def _cell(value: float | int | None) -> str:
     if value is None:
         return "-"
-    return str(value) if isinstance(value, int) else format(value, ".3f")
+    return str(value) if isinstance(value, int) else format(value, "z.3f")  # z: no -0.000

@@ -53,9 +53,18 @@ class Result:
         Returns:
           Columns `[N]` by name: texts for `KEYS`, floats for the others, NaN where a metric is not
           defined.
+
+        Raises:
+          UserError: their file is missing.
         """
-        with open(self.path.with_suffix(".csv"), encoding="utf-8", newline="") as file:
-            lines = [line for line in csv.DictReader(file) if line["row"] == row]
+        try:
+            text = self.path.with_suffix(".csv").read_text(encoding="utf-8")
+        except FileNotFoundError as error:
+            raise UserError(
+                f"{error.filename}, the clips of {self.path.name}, is missing: put it back, or "
+                f"evaluate again after removing {self.path}."
+            ) from error
+        lines = [line for line in csv.DictReader(io.StringIO(text)) if line["row"] == row]
         return {
             name: np.array([line[name] for line in lines])
             if name in KEYS
@@ -80,12 +89,20 @@ def find(
 
     Returns:
       The results by step, and those of one step by age, the newest last.
+
+    Raises:
+      UserError: a summary is broken.
     """
     asked = {"dataset": dataset, "split": split, "protocol_hash": protocol}
     asked = {name: value for name, value in asked.items() if value is not None}
     results = []
     for path in sorted(pathlib.Path(workdir, "eval").glob("*.json"), key=os.path.getmtime):
-        summary = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            summary = json.loads(path.read_text(encoding="utf-8"))
+        except json.JSONDecodeError as error:
+            raise UserError(
+                f"{path} is broken ({error}): remove it, and evaluate again."
+            ) from error
         # Files of earlier versions, which name no protocol, hold other numbers.
         if "protocol_hash" in summary and all(summary[n] == value for n, value in asked.items()):
             results.append(Result(path, summary))

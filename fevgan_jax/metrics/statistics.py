@@ -81,7 +81,7 @@ def mean(
     Returns:
       The mean over the clips whose value is defined, and how many these are.
     """
-    return _estimate([values], subjects, scale, seed, resamples, level)
+    return _estimate([values], lambda means: means[:, 0], subjects, scale, seed, resamples, level)
 
 
 def paired_difference(
@@ -111,11 +111,51 @@ def paired_difference(
       `mean(first) - mean(second)`. The difference is significant at `1 - level` when its interval
       does not hold 0.
     """
-    return _estimate([first, second], subjects, scale, seed, resamples, level)
+
+    def difference(means: np.ndarray) -> np.ndarray:
+        return means[:, 0] - means[:, 1]
+
+    return _estimate([first, second], difference, subjects, scale, seed, resamples, level)
 
 
-def _estimate(columns, subjects, scale, seed, resamples, level) -> Estimate:
-    """The estimate of one column, or of the first of two less the second."""
+def paired_gain(
+    first: np.ndarray,
+    second: np.ndarray,
+    subjects: Sequence[str],
+    *,
+    best: float,
+    scale: Scale = LINEAR,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+    level: float = LEVEL,
+) -> Estimate:
+    """How much nearer to the best value the mean of one system lies than that of another.
+
+    It is plus or minus the paired difference where both means lie on one side of the best value.
+
+    Args:
+      first: as for `paired_difference`, like all others but `best`.
+      second: the other system's values of the same clips.
+      subjects: `[N]`, whose clip it is.
+      best: the value that counts as best.
+      scale: on which scale the values are averaged, in every resample alike.
+      seed: of the resampling.
+      resamples: how many are drawn.
+      level: the share of resamples that lies inside the interval.
+
+    Returns:
+      `|mean(second) - best| - |mean(first) - best|`.
+    """
+
+    def gain(means: np.ndarray) -> np.ndarray:
+        distances = np.abs(means - best)
+        return distances[:, 1] - distances[:, 0]
+
+    return _estimate([first, second], gain, subjects, scale, seed, resamples, level)
+
+
+def _estimate(columns, combine, subjects, scale, seed, resamples, level) -> Estimate:
+    """The estimate of what `combine` makes of the columns' means `[R, columns]`."""
     columns = np.stack([np.asarray(column, np.float64) for column in columns], axis=1)
     defined = ~np.isnan(columns).any(axis=1)
     if not defined.any():
@@ -125,10 +165,9 @@ def _estimate(columns, subjects, scale, seed, resamples, level) -> Estimate:
     sums = np.zeros((len(people), columns.shape[1]))
     np.add.at(sums, owner, scale.forward(columns[defined]))
     counts = np.bincount(owner)
-    signs = np.array([1.0, -1.0])[: columns.shape[1]]
 
     def statistic(weights: np.ndarray) -> np.ndarray:
-        return scale.backward(weights @ sums / (weights @ counts)[:, None]) @ signs
+        return combine(scale.backward(weights @ sums / (weights @ counts)[:, None]))
 
     (center,) = statistic(np.ones((1, len(people))))
     low, high = interval(statistic, len(people), seed=seed, resamples=resamples, level=level)

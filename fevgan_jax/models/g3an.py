@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from fevgan_jax.models.imaginator import ImageJudge
-from fevgan_jax.models.inputs import noise
+from fevgan_jax.models.inputs import label_alone, noise
 from fevgan_jax.models.layers import Conv, ConvTranspose, batch_norm
 from fevgan_jax.models.mocogan import random_frames
 
@@ -155,6 +155,4 @@ class Discriminator(nn.Module):
         }
 
 
-def condition(batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
-    """The label, for evaluation by expression; the networks do not use it."""
-    return {"label": batch["label"]}
+condition = label_alone

@@ -21,6 +21,18 @@ def condition(batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
     return {"image": batch["photo"], "label": batch["label"]}
 
 
+def label_alone(batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
+    """The condition of a generator that is given no photo; evaluation sorts by its label.
+
+    Args:
+      batch: `label` int32 `[B]`.
+
+    Returns:
+      `label` `[B]`.
+    """
+    return {"label": batch["label"]}
+
+
 def real(batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
     """The real data that a generator of videos is compared with.
 

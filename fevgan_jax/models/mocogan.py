@@ -9,7 +9,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from fevgan_jax.models.inputs import noise
+from fevgan_jax.models.inputs import label_alone, noise
 from fevgan_jax.models.layers import Conv, ConvTranspose, batch_norm
 
 SLOPE = 0.2
@@ -138,6 +138,4 @@ def random_frames(video: jax.Array, key: jax.Array) -> jax.Array:
     return video[jnp.arange(len(video)), chosen]
 
 
-def condition(batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
-    """The label alone: the identity comes from the noise."""
-    return {"label": batch["label"]}
+condition = label_alone

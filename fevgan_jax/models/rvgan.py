@@ -7,13 +7,10 @@ import jax
 import jax.numpy as jnp
 
 from fevgan_jax.models import g3an
-from fevgan_jax.models.g3an import condition
-from fevgan_jax.models.inputs import noise
+from fevgan_jax.models.inputs import label_alone, noise
 from fevgan_jax.models.layers import Conv, ConvTranspose
 
 GIVEN = g3an.GIVEN
-
-__all__ = ["Discriminator", "Generator", "condition"]
 
 States = tuple[tuple[jax.Array, jax.Array], ...]
 
@@ -134,3 +131,6 @@ class MapNorm(nn.Module):
 
 class Discriminator(g3an.Discriminator):
     """G3AN's."""
+
+
+condition = label_alone

@@ -9,7 +9,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from fevgan_jax.models.inputs import noise
+from fevgan_jax.models.inputs import label_alone, noise
 from fevgan_jax.models.layers import Conv, ConvTranspose, batch_norm
 
 STDDEV = 0.01  # of kernels; BatchNorm's scales are drawn from N(1, 0.02)
@@ -104,9 +104,7 @@ class Discriminator(nn.Module):
         return {"real_fake": logit.reshape(len(logit)).astype(jnp.float32)}
 
 
-def condition(batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
-    """The label, for evaluation by expression; the networks do not use it."""
-    return {"label": batch["label"]}
+condition = label_alone
 
 
 def mask(context) -> jax.Array:

@@ -72,7 +72,7 @@ def find_changes(
             for change in refused[:3]
         )
         raise UserError(
-            f"{workdir} holds another experiment ({named}): choose another --workdir, or give the "
+            f"{workdir} holds another experiment ({named}): choose another folder, or give the "
             "config it was started with."
         )
     return changes
@@ -117,7 +117,7 @@ def read_config(workdir: str | os.PathLike) -> ml_collections.ConfigDict:
     path = pathlib.Path(workdir) / "config.json"
     try:
         config = json.loads(path.read_text())
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise UserError(
             f"{workdir} is not a workdir (it has no config.json): train one with "
             f"`python -m fevgan_jax.main --config=... --workdir={workdir}`."

@@ -6,12 +6,16 @@ from fevgan_jax.data import prepared
 from fevgan_jax.runtime.errors import UserError
 
 
-def open_evaluated(config: ml_collections.ConfigDict, split: str) -> prepared.Source:
+def open_evaluated(
+    config: ml_collections.ConfigDict, split: str, version: str = ""
+) -> prepared.Source:
     """Opens a split of the set that `config.eval` names, by default the training's.
 
     Args:
-      config: a run's config. Without `data.version` the newest version is opened.
+      config: a run's config.
       split: the split's name.
+      version: of a set that is not the training's; "" is the newest. The training's own is opened
+        in the version of the training, or without `data.version` in the newest.
 
     Raises:
       UserError: the set or the split is missing, the set is not the one the run was trained on,
@@ -20,7 +24,7 @@ def open_evaluated(config: ml_collections.ConfigDict, split: str) -> prepared.So
     data = config.data
     dataset = config.eval.dataset or data.dataset
     is_own = dataset == data.dataset
-    version = data.version if is_own else ""
+    version = data.version if is_own else version
     source = prepared.open_source(data.data_dir, dataset, split, data.frames, version)
     if is_own and data.fingerprint not in ("", source.fingerprint):
         raise UserError(

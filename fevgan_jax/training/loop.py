@@ -12,7 +12,7 @@ from clu import parameter_overview
 
 from fevgan_jax import recognizers
 from fevgan_jax.data import pipeline, prepared
-from fevgan_jax.run import lock
+from fevgan_jax.run import files, lock
 from fevgan_jax.run.checkpoint import Checkpoints
 from fevgan_jax.run.summaries import Summaries
 from fevgan_jax.run.timetable import Timetable
@@ -42,12 +42,13 @@ def train(
       The state after the last step.
 
     Raises:
-      UserError: a field of the config, the data or a frozen net does not fit, or the workdir
-        holds another experiment or a damaged checkpoint, or another training runs in it; the
-        workdir is then as it was.
+      UserError: a field of the config, the data or a frozen net does not fit, or the workdir is a
+        file, holds another experiment or a damaged checkpoint, or another training runs in it; it
+        is then as it was.
       FloatingPointError: a loss or what a step made of the state was not finite; names the step.
       Preempted: SIGTERM came, and the state is saved.
     """
+    files.require_folder(workdir)
     check_config(config)
     mesh = sharding.make_mesh()
     sharding.check_batch_size(config.batch_size, mesh, config.microbatches)

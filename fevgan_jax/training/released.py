@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
-from fevgan_jax.run.files import write_atomic
+from fevgan_jax.run.files import require_folder, write_atomic
 from fevgan_jax.run.workdir import read_config, to_json
 from fevgan_jax.runtime.errors import UserError
 from fevgan_jax.training.gradients import floats_as
@@ -33,7 +33,11 @@ def export(workdir: str | os.PathLike, output: str | os.PathLike) -> None:
     Args:
       workdir: the trained run.
       output: the folder to create.
+
+    Raises:
+      UserError: there is no trained run, or the folder cannot be made.
     """
+    require_folder(output)
     # Reading checkpoints imports Orbax, which takes longer than reading released weights.
     from fevgan_jax.training import trained
 

@@ -21,10 +21,12 @@ def row_of(tmp_path, title, values, family="fevgan", frames="all", metrics=("psn
         text += ",".join(["model", str(i), f"c{i}", "fear", *[str(value)] * len(metrics)]) + "\n"
     (folder / "x.csv").write_text(text.replace("nan", ""))
     estimate = {"mean": float(np.mean(values)), "low": None, "high": None}
+    estimate |= dict.fromkeys(("clips", "subjects"), len(values))
     overall = {"overall": dict.fromkeys(metrics, estimate)}
     summary = {
         "dataset": "d", "split": "test", "step": 1, "protocol_hash": "h", "metrics": list(metrics),
-        "protocol": {"frames": frames}, "rows": dict.fromkeys(rows.ROWS, overall),
+        "protocol": {"frames": frames, "data": "version 1.0.0, fingerprint 0"},
+        "rows": dict.fromkeys(rows.ROWS, overall),
     }  # fmt: skip
     (folder / "x.json").write_text(json.dumps(summary))
     (result,) = rows.results.find(tmp_path / title)

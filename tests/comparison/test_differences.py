@@ -17,6 +17,16 @@ def test_a_difference_is_marked_by_its_interval_and_its_direction(tmp_path):
     assert differences.of_row(reference, reference) == {}
 
 
+def test_a_mark_is_of_the_distance_from_a_best_value_between_the_two(tmp_path):
+    people = np.random.default_rng(0).normal(0.0, 0.05, 40)
+    reference = row_of(tmp_path, "reference", 0.8 + people, metrics=("jitter",))
+    marks = {}
+    for mean in (1.19, 1.1, 1.4):
+        row = row_of(tmp_path, str(mean), mean + people[::-1], metrics=("jitter",))
+        marks[mean] = differences.of_row(row, reference)["jitter"].mark
+    assert marks == {1.19: "", 1.1: "▲", 1.4: "▼"}
+
+
 def test_systems_that_make_other_clips_are_not_paired(tmp_path):
     people = np.linspace(20, 30, 10)
     reference = row_of(tmp_path, "reference", people)
@@ -26,7 +36,7 @@ def test_systems_that_make_other_clips_are_not_paired(tmp_path):
 
 def test_a_mark_needs_an_interval():
     alone = statistics.Estimate(1.0, float("nan"), float("nan"), 1, 1)
-    assert differences.Difference(alone, True).mark == ""
+    assert differences.Difference(alone, alone).mark == ""
 
 
 def test_metrics_added_to_the_config_after_the_evaluation_are_left_out(tmp_path):

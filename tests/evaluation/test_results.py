@@ -47,3 +47,14 @@ def test_what_is_not_there_is_named_with_the_command_that_makes_it(workdir, tmp_
         results.latest(workdir, "a/b", "valid")
     with pytest.raises(UserError, match="has no evaluation: run"):
         results.latest(tmp_path / "nowhere")
+
+
+def test_a_broken_summary_is_named_with_its_mend(workdir):
+    (workdir / "eval" / "late.json").write_text('{"dataset": "a/')
+    with pytest.raises(UserError, match=r"late\.json is broken .*: remove it, and evaluate again"):
+        results.find(workdir)
+
+
+def test_clips_that_are_missing_are_named_with_their_mend(workdir):
+    with pytest.raises(UserError, match=r"late\.csv, the clips of late\.json, is missing: put it"):
+        results.latest(workdir).clips()

@@ -115,6 +115,21 @@ def test_pairing_takes_out_what_both_systems_share():
     assert (same.mean, same.low, same.high) == (0.0, 0.0, 0.0)
 
 
+def test_a_gain_is_the_difference_of_the_distances_from_the_best_value():
+    random = np.random.default_rng(5)
+    names = np.arange(50).astype(str)
+    first, second = (mean + random.normal(0.0, 0.1, 50) for mean in (1.2, 0.7))
+    both = {
+        best: statistics.paired_gain(first, second, names, best=best) for best in (1.0, 0.0, 9.0)
+    }
+    expected = abs(second.mean() - 1.0) - abs(first.mean() - 1.0)
+    assert both[1.0].mean == pytest.approx(expected)
+    assert both[1.0].low < expected < both[1.0].high
+    difference = statistics.paired_difference(first, second, names)
+    assert (both[9.0].low, both[9.0].high) == pytest.approx((difference.low, difference.high))
+    assert (both[0.0].low, both[0.0].high) == pytest.approx((-difference.high, -difference.low))
+
+
 def test_a_pair_needs_both_of_its_values():
     difference = statistics.paired_difference(
         [1.0, np.nan, 5.0], [0.0, 0.0, np.nan], ["a", "b", "c"]

@@ -130,6 +130,9 @@ def test_what_a_run_began_with_stays_said(tmp_path):
 def test_what_is_no_workdir_is_named(tmp_path):
     with pytest.raises(UserError, match="is not a workdir"):
         read_config(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="is not a workdir"):
+        read_config(tmp_path / "file")
     (tmp_path / "config.json").write_text('{"seed":')
     with pytest.raises(UserError, match=r"config\.json is broken"):
         read_config(tmp_path)

@@ -57,6 +57,14 @@ def test_the_version_of_the_training_is_evaluated_beside_a_newer_one(data_dir):
     assert open_evaluated(config, "test").version == "1.0.0"
 
 
+def test_an_evaluations_version_of_another_set_is_opened_beside_a_newer_one(data_dir):
+    config = described(data_dir)
+    config.data.dataset, config.eval.dataset = "some/other", config.data.dataset
+    tiny_clips.copy_as_version(data_dir, "1.1.0")
+    assert open_evaluated(config, "test").version == "1.1.0"
+    assert open_evaluated(config, "test", "1.0.0").version == "1.0.0"
+
+
 def test_another_version_is_not_evaluated(data_dir):
     tiny_clips.copy_as_version(data_dir, "1.1.0")
     config = described(data_dir)

@@ -104,6 +104,12 @@ def test_a_config_that_cannot_be_used_leaves_no_workdir(run, tmp_path, path, val
     assert not os.path.exists(tmp_path / "new")
 
 
+def test_a_file_is_no_workdir(run, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="file is a file; name a folder"):
+        training.train(run[0], tmp_path / "file")
+
+
 def test_a_step_that_does_not_compile_leaves_the_workdir_as_it_was(run, tmp_path, monkeypatch):
     config, workdir = run[0].copy_and_resolve_references(), tmp_path / "resumed"
     shutil.copytree(run[1], workdir)

@@ -74,6 +74,12 @@ def test_a_release_does_not_contain_data_paths(release):
     assert read_config(release[2]).data.data_dir == ""
 
 
+def test_weights_are_not_exported_to_a_file(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="file is a file; name a folder"):
+        released.export(tmp_path, tmp_path / "file")
+
+
 def test_weights_of_another_model_are_refused(release):
     config = release[0].copy_and_resolve_references()
     config.initial_weights = str(release[2])
