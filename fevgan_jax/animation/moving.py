@@ -50,7 +50,8 @@ class Stage:
       to_crop: `[2, 3]`, from the picture's pixels to the crop's.
       inside: float32 `[S, S]`, 1 where the model's flow is used.
       paintable: float32 `[S, S]` in [0, 1], how much of the paint is used.
-      fade: float32 `[S, S]` in [0, 1], how much of the movement is left.
+      fade: float32 `[S + 2M, S + 2M]` in [0, 1], how much of the movement is left, in the crop and
+        M of its pixels around it.
       openings: float32 `[S, S]` in [0, 1], how much of a pixel is between open lids or lips.
     """
 
@@ -65,11 +66,11 @@ class Stage:
     @functools.cached_property
     def box(self) -> tuple[slice, slice]:
         """Rows and columns of the picture in which anything may change."""
-        side = len(self.face)
-        rows, columns = np.nonzero(self.fade)
-        low, high = np.array([columns.min(), rows.min()]), np.array([columns.max(), rows.max()]) + 1
+        margin = self._margin
+        rows, columns = (places - margin for places in np.nonzero(self.fade))
         # One pixel of the crop more: the fields are interpolated.
-        low, high = np.maximum(low - 1, -side), np.minimum(high + 1, 2 * side)
+        low = np.array([columns.min(), rows.min()]) - 1
+        high = np.array([columns.max(), rows.max()]) + 2
         corners = np.array([(x, y) for x in (low[0], high[0]) for y in (low[1], high[1])])
         back = np.linalg.inv(self.to_crop[:, :2])
         there = (corners - self.to_crop[:, 2]) @ back.T
@@ -102,10 +103,29 @@ class Stage:
     @functools.cached_property
     def share(self) -> np.ndarray:
         """`fade` at the picture's pixels, `[h, w, 1]` of the box."""
-        return self.enlarged(self.fade, cv2.BORDER_CONSTANT)[..., None].clip(0, 1)
+        fade = self.enlarged(self.fade, cv2.BORDER_CONSTANT, self._margin)
+        return fade[..., None].clip(0, 1)
 
-    def enlarged(self, field: np.ndarray, border: int = cv2.BORDER_REPLICATE) -> np.ndarray:
-        """Brings a field `[S, S]` or `[S, S, C]` to the pixels of the box, bicubic."""
+    def movement(self, flow: np.ndarray) -> np.ndarray:
+        """By how many of the picture's pixels each pixel of the box moves, `[h, w, 2]`.
+
+        Args:
+          flow: float32 `[S, S, 2]`, in shares of the crop's side, see `Frame`.
+        """
+        back = np.linalg.inv(self.to_crop[:, :2]).T * len(self.face)
+        carried = _carried_beyond(flow, self.inside) @ back.astype(np.float32)
+        return self.enlarged(carried) * self.share
+
+    def enlarged(
+        self, field: np.ndarray, border: int = cv2.BORDER_REPLICATE, margin: int = 0
+    ) -> np.ndarray:
+        """Brings a field to the pixels of the box, bicubic.
+
+        Args:
+          field: of the crop, `[Z, Z]` or `[Z, Z, C]`, or of a `margin` of its pixels around it too.
+          border: OpenCV's, what lies beyond the field.
+          margin: the field's pixels on each side of the crop.
+        """
         rows, columns = self.box
         side = len(field)
         finer = self._finer
@@ -113,11 +133,16 @@ class Stage:
             # OpenCV counts places in 1/32 of a pixel, which would show as steps.
             size = (side * finer, side * finer)
             field = cv2.resize(field, size, interpolation=cv2.INTER_CUBIC)
-        matrix = self.to_crop * (finer * side / len(self.face))
+        matrix = self.to_crop * (finer * (side - 2 * margin) / len(self.face))
         matrix[:, 2] += matrix[:, :2] @ (columns.start + 0.5, rows.start + 0.5) - 0.5
+        matrix[:, 2] += finer * margin
         size = (columns.stop - columns.start, rows.stop - rows.start)
         flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
         return cv2.warpAffine(field, matrix, size, flags=flags, borderMode=border)
+
+    @property
+    def _margin(self) -> int:
+        return (len(self.fade) - len(self.face)) // 2
 
     @functools.cached_property
     def _finer(self) -> int:
@@ -137,10 +162,10 @@ def on_photo(picture: np.ndarray, landmarks: np.ndarray, side: int) -> Stage:
     there = crop.move(landmarks, to_crop)
     oval = crop.coverage(crop.oval(there), side)[..., 0]
     inside = (oval > 0.99).astype(np.float32)
+    # The chin and the brow are nearer to the crop's edge than where the movement ends.
     outside = np.pad((inside == 0).astype(np.uint8), side // 4, constant_values=1)
     distance = cv2.distanceTransform(outside, cv2.DIST_L2, 5) / side
-    quarter = slice(side // 4, side // 4 + side)
-    fade = ramp(distance[quarter, quarter], _FADE_TO, _FADE_FROM)
+    fade = ramp(distance, _FADE_TO, _FADE_FROM)
     within = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, 5) / side
     paintable = ramp(within, 0, _PAINTED_FROM)
     face = crop.face(picture, landmarks, to_crop, side)
@@ -186,9 +211,7 @@ def draw(stage: Stage, frame: Frame, onto: np.ndarray) -> None:
       onto: uint8 `[H, W, 3]`, a copy of the picture; pixels that do not change are left alone.
     """
     rows, columns = stage.box
-    back = np.linalg.inv(stage.to_crop[:, :2]).T * len(stage.face)
-    flow = _carried_beyond(frame.flow, stage.inside) @ back.astype(np.float32)
-    by = stage.enlarged(flow) * stage.share
+    by = stage.movement(frame.flow)
     line = np.arange(columns.start, columns.stop, dtype=np.float32)
     column = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None]
     moved = cv2.remap(
