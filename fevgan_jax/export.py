@@ -11,4 +11,5 @@ from fevgan_jax.training import released
 if __name__ == "__main__":
     _WORKDIR = flags.DEFINE_string("workdir", None, "the trained run", required=True)
     _OUTPUT = flags.DEFINE_string("output", None, "the folder to create", required=True)
-    cli.run(lambda: released.export(_WORKDIR.value, _OUTPUT.value))
+    _WEIGHTS_DIR = flags.DEFINE_string("weights_dir", None, "folder of the frozen nets")
+    cli.run(lambda: released.export(_WORKDIR.value, _OUTPUT.value, _WEIGHTS_DIR.value))

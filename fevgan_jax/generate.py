@@ -9,7 +9,6 @@ Each expression gives a GIF, an MP4 and a WebP, and all of them one sheet of fra
 import dataclasses
 import functools
 import hashlib
-import importlib
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -27,6 +26,7 @@ from fevgan_jax.run.workdir import read_config
 from fevgan_jax.runtime import cli
 from fevgan_jax.runtime.errors import UserError
 from fevgan_jax.runtime.workers import Workers
+from fevgan_jax.training import named
 from fevgan_jax.training.family import build_family
 from fevgan_jax.training.sampling import clip_keys
 
@@ -80,8 +80,7 @@ def generate(
 def _moves_photos(workdir: str | os.PathLike | None) -> bool:
     if workdir is None:
         return True
-    module = importlib.import_module(read_config(workdir).model.name)
-    return animation_model.moves_photos(module)
+    return animation_model.moves_photos(named.check_family(read_config(workdir).to_dict()))
 
 
 def _animator(
@@ -104,20 +103,10 @@ def _sample(
     options: portrait.Options,
 ) -> dict[str, np.ndarray]:
     """Videos of a family that generates whole crops."""
-    if dataclasses.replace(options, face="largest", fps=None) != portrait.Options():
-        raise UserError(
-            f"{workdir} is a run of a model of whole crops, which knows only --face and --fps of "
-            "the options for moving a photo: leave the others out, or --workdir."
-        )
+    expressions = _known(workdir, expressions, options)
     config = read_config(workdir)
     data = config.data
     known = list(data.class_names)
-    expressions = list(expressions) or known
-    for name in expressions:
-        if name not in known:
-            raise UserError(
-                f"{workdir} knows no expression {name!r}: give one of {', '.join(known)}."
-            )
     from fevgan_jax.training import trained  # Orbax, which shipped weights need no time for
 
     # A process: while dlib reads its models, for two seconds, no thread beside it may run Python.
@@ -125,26 +114,51 @@ def _sample(
     prepare = faces.prepare_face if by_landmarks else faces.prepare_photo
     prepared = Workers(1).submit(prepare, photo, data.clip_shape[1], options.face)
     model = trained.load(workdir, weights_dir)
-    named = {
+    videos = {
         name if number == 0 else f"{name}_{number + 1}": (name, number)
         for name in expressions
         for number in range(num_samples)
     }
-    labels = np.array([known.index(name) for name, _ in named.values()], np.int32)
+    labels = np.array([known.index(name) for name, _ in videos.values()], np.int32)
     shapes = {
         "photo": jax.ShapeDtypeStruct((1, *data.clip_shape[1:]), np.uint8),
         "label": jax.ShapeDtypeStruct(labels.shape, labels.dtype),
     }
     if by_landmarks:
         shapes["photo_landmarks"] = jax.ShapeDtypeStruct((1, 68, 2), np.float32)
-    sample = model.sample_once(shapes, _keys(photo, seed, named.values()))
+    sample = model.sample_once(shapes, _keys(photo, seed, videos.values()))
     face = prepared.result() if by_landmarks else {"photo": prepared.result()}
-    videos = sample({"label": labels} | {name: part[None] for name, part in face.items()})
-    return dict(zip(named, np.asarray(videos), strict=True))
+    made = sample({"label": labels} | {name: part[None] for name, part in face.items()})
+    return dict(zip(videos, np.asarray(made), strict=True))
+
+
+def _known(
+    workdir: str | os.PathLike, expressions: Sequence[str], options: portrait.Options
+) -> list[str]:
+    """The expressions that a run of whole crops is asked for; all that it knows when none is named.
+
+    Raises:
+      UserError: it does not know one of them, or the options are for another family.
+    """
+    if dataclasses.replace(options, face="largest", fps=None) != portrait.Options():
+        raise UserError(
+            f"{workdir} is a run of a model of whole crops, which knows only --face and --fps of "
+            "the options for moving a photo: leave the others out, or --workdir."
+        )
+    known = list(read_config(workdir).data.class_names)
+    for name in expressions:
+        if name not in known:
+            raise UserError(
+                f"{workdir} knows no expression {name!r}: give one of {', '.join(known)}."
+            )
+    return list(expressions) or known
 
 
 def _keys(photo: str | os.PathLike, seed: int, named: Iterable[tuple[str, int]]) -> jax.Array:
-    digest = hashlib.sha256(pathlib.Path(photo).read_bytes()).hexdigest()
+    try:
+        digest = hashlib.sha256(pathlib.Path(photo).read_bytes()).hexdigest()
+    except OSError as error:
+        raise UserError(f"{photo} cannot be read ({error.strerror}); check the path.") from error
     keys = [clip_keys(seed, [f"{digest}/{name}"], number) for name, number in named]
     return jnp.concatenate(keys)
 
@@ -160,7 +174,9 @@ def _main() -> None:
     options = dataclasses.replace(options, units=tuple(options.units))
     folder = pathlib.Path(_OUTPUT.value)
     require_folder(folder)
-    make, fps = _maker(_expressions(_EXPRESSION.value), options)
+    make, fps, names = _maker(_expressions(_EXPRESSION.value), options)
+    for given in filter(None, (_PHOTO.value, options.drive)):
+        _check_is_kept(pathlib.Path(given), folder, names)
 
     def of_photo(photo: pathlib.Path, folder: pathlib.Path) -> None:
         for path in output.write(make(photo), folder, fps):
@@ -174,8 +190,8 @@ def _main() -> None:
 
 def _maker(
     expressions: Sequence[str], options: portrait.Options
-) -> tuple[Callable[[pathlib.Path], _Videos], float]:
-    """What makes a photo's videos, and their frames per second.
+) -> tuple[Callable[[pathlib.Path], _Videos], float, list[str]]:
+    """What makes a photo's videos, their frames per second, and their names but for endings.
 
     What is asked for is read once, so that a mistake in it is told before any photo is opened.
     """
@@ -183,7 +199,8 @@ def _maker(
         animator = _animator(_WORKDIR.value, _WEIGHTS_DIR.value, _SEED.value, _SAMPLES.value)
         wanted = portrait.order(expressions, options, animator.presets)
         make = functools.partial(portrait.animate, animator, wanted=wanted, options=options)
-        return make, wanted.fps
+        return make, wanted.fps, [*wanted.targets, *wanted.changes]
+    expressions = _known(_WORKDIR.value, expressions, options)
     make = functools.partial(
         generate,
         _WORKDIR.value,
@@ -193,7 +210,20 @@ def _maker(
         num_samples=_SAMPLES.value,
         options=options,
     )
-    return make, options.fps or portrait.FPS
+    return make, options.fps or portrait.FPS, expressions
+
+
+def _check_is_kept(given: pathlib.Path, folder: pathlib.Path, names: Sequence[str]) -> None:
+    """Raises UserError if a file of the user's has the name of a video, which would replace it."""
+    is_video = given.suffix in (".gif", ".mp4", ".webp")
+    # A video of a second face or sample has a longer name.
+    is_named = any(given.stem == name or given.stem.startswith(f"{name}_") for name in names)
+    is_replaced = given.name == "strip.png" or (is_video and is_named)
+    if is_replaced and given.resolve().parent == folder.resolve():
+        raise UserError(
+            f"{given} has the name of a video that would be written there: name another --output, "
+            "or rename it."
+        )
 
 
 def _of_folder(

@@ -119,8 +119,17 @@ def _changed(config: tfds.core.BuilderConfig, options: Sequence[str]) -> tfds.co
                 f"{option!r} is not an option of this set: give one of "
                 f"{', '.join(f'{name}={kind.__name__}' for name, kind in known.items())}."
             ) from error
+        if _is_too_small(values[name], getattr(config, name)):
+            raise UserError(f"--option={option} is too small: give 1 or more.")
     told = [f"{name}.{value}" for name, value in sorted(values.items())]
     return dataclasses.replace(config, name="-".join([config.name, *told]), **values)
+
+
+def _is_too_small(value: object, usual: object) -> bool:
+    """Whether a value is negative, or 0 where the usual one is a count or a length."""
+    if isinstance(value, int | float) and value < 0:
+        return True
+    return type(value) is int and value == 0 < usual
 
 
 @contextlib.contextmanager

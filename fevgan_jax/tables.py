@@ -185,7 +185,7 @@ def _do(
     commands.run(["main", *training, f"--workdir={workdir}", *where], log)
     if name in tables.STARTS_FROM.values():
         exported = output / "weights" / name
-        commands.run(["export", f"--workdir={workdir}", f"--output={exported}"], log)
+        commands.run(["export", f"--workdir={workdir}", f"--output={exported}", *where], log)
         return f"{num_steps} steps, exported"
     commands.run(["evaluate", f"--workdir={workdir}", *where], log)
     return f"{num_steps} steps, {_evaluated(workdir, num_steps)}"

@@ -1,5 +1,6 @@
 """generate.py: what it makes of a photo, and the files it leaves."""
 
+import functools
 import subprocess
 import sys
 
@@ -177,6 +178,41 @@ def test_an_output_that_is_a_file_is_refused_before_any_work(tmp_path):
     assert done.returncode == 2
     assert "is a file; name a folder for the output" in done.stderr
     assert (tmp_path / "out").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("name", "is_replaced"),
+    [("fear.webp", True), ("fear_face2.gif", True), ("strip.png", True), ("fear.jpg", False)],
+)
+def test_a_photo_is_not_replaced_by_a_video(tmp_path, name, is_replaced):
+    check = functools.partial(generate_module._check_is_kept, tmp_path / name)
+    check(tmp_path / "out", ["fear"])
+    if not is_replaced:
+        return check(tmp_path, ["fear"])
+    with pytest.raises(UserError, match="has the name of a video that would be written there"):
+        check(tmp_path, ["fear"])
+
+
+def test_a_photo_is_kept_and_said_to_be(photo, tmp_path):
+    mine = photo.rename(tmp_path / "strip.png")
+    before = mine.read_bytes()
+    done = command(f"--photo={mine}", f"--output={tmp_path}", "--expression=fear")
+    assert done.returncode == 2
+    assert "has the name of a video" in done.stderr
+    assert mine.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [mine]
+
+
+def test_a_missing_photo_of_a_run_of_whole_crops_is_named(run, tmp_path):
+    with pytest.raises(UserError, match=r"me\.jpg cannot be read \(No such file"):
+        generate(run, tmp_path / "me.jpg")
+
+
+def test_a_mistake_is_told_once_for_a_folder_of_photos(run, tmp_path):
+    flags = (f"--workdir={run}", f"--photo={tmp_path}", f"--output={tmp_path / 'out'}")
+    done = command(*flags, "--expression=joy")
+    assert done.returncode == 2
+    assert f"{run} knows no expression 'joy'" in done.stderr
 
 
 def test_a_system_that_draws_by_landmarks_is_given_those_of_the_photo(tmp_path, photo):

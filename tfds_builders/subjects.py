@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from fevgan_jax.runtime.errors import UserError
+
 
 def split(
     subjects: Iterable[str], test_share: float = 0.2, seed: int = 0
@@ -20,11 +22,11 @@ def split(
       The sorted names of train and of test.
 
     Raises:
-      ValueError: fewer than two people, or a share outside of (0, 1).
+      UserError: fewer than two people, or a share outside of (0, 1).
     """
     names = sorted(set(subjects))
     if len(names) < 2 or not 0 < test_share < 1:
-        raise ValueError(
+        raise UserError(
             f"{len(names)} subjects cannot be split with test_share={test_share}: give two or "
             "more, and a share in (0, 1)."
         )

@@ -7,7 +7,7 @@ import numpy as np
 from fevgan_jax.animation.model import Animator, Frame
 from fevgan_jax.faces import mesh, movie, units
 from fevgan_jax.runtime.errors import UserError
-from fevgan_jax.tfds_builders.synthetic_faces import gaze
+from fevgan_jax.tfds_builders.synthetic_faces import expressions, gaze
 
 _AT_ONCE = 16
 """Frames that the model is asked for together."""
@@ -40,11 +40,13 @@ def read(clip: str | os.PathLike, landmarker: str | None = None) -> tuple[float,
       describes it, 0 in the first frame.
 
     Raises:
-      UserError: the clip cannot be read or its first frame shows no face, or MediaPipe or its model
-        is missing.
+      UserError: the clip cannot be read, does not tell its frames per second, or its first frame
+        shows no face; or MediaPipe or its model is missing.
     """
     measure = mesh.reader(landmarker)
     fps, frames = movie.read(clip)
+    if not fps > 0:
+        raise UserError(f"{clip} does not tell its frames per second; save it again as MP4.")
     readings: list[mesh.Reading] = []
     for frame in frames:
         found = measure(frame)
@@ -56,7 +58,7 @@ def read(clip: str | os.PathLike, landmarker: str | None = None) -> tuple[float,
     if len(readings) < 2:
         raise UserError(f"{clip} has {len(readings)} frames; give a video of two and more.")
     known = np.array([[each.scores.get(name, 0.0) for name in units.NAMES] for each in readings])
-    head = head_motion(np.array([each.matrix for each in readings])) * units.HEAD_SCALE
+    head = head_motion(np.array([each.matrix for each in readings])) * expressions.HEAD_SCALE
     change = gaze.one_way(units.NAMES, known - known[0])
     change[:, _BLINKS] *= _BLINK_GAIN
     return fps, np.concatenate([change, head], axis=-1, dtype=np.float32)
@@ -97,7 +99,7 @@ def follow(
       T frames.
     """
     count = len(units.NAMES)
-    most = _MOST * units.HEAD_SCALE
+    most = _MOST * expressions.HEAD_SCALE
     changes = strength * changes
     changes[:, count:] = changes[:, count:].clip(-most, most)
     # A target is a whole change away and the frame a part of the way to it: near the photo, what is

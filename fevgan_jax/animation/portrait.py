@@ -91,17 +91,15 @@ class Options:
                 f"--strength={self.strength:g} is too much: 1 is the whole expression, and "
                 f"{_STRONGEST:g} the most."
             )
-        if self.num_frames > _MOST_FRAMES:
+        if self.num_frames(self.fps or FPS) > _MOST_FRAMES:
             raise UserError(
                 f"--seconds and --fps ask for more than {_MOST_FRAMES} frames: give a smaller "
                 "number of one of them."
             )
 
-    @property
-    def num_frames(self) -> int:
+    def num_frames(self, fps: float) -> int:
         """Frames of a video that follows no clip."""
-        wanted = (self.seconds or _SECONDS) * (self.fps or FPS)
-        return max(2, round(min(wanted, _MOST_FRAMES + 1)))
+        return max(2, round(min((self.seconds or _SECONDS) * fps, _MOST_FRAMES + 1)))
 
     @property
     def moves_head(self) -> bool:
@@ -149,13 +147,18 @@ def order(
     for target in targets.values():
         target *= max(options.strength, 1.0)
         target[len(units.NAMES) :] *= options.moves_head
-    path = units.course(options.num_frames, options.loop) * min(options.strength, 1.0)
     changes, fps = {}, options.fps or FPS
     if options.drive:
         fps, change = drive.read(options.drive, options.landmarker)
         change[:, len(units.NAMES) :] *= options.moves_head
         name = os.path.splitext(os.path.basename(options.drive))[0]
-        changes[name] = change[: round(options.seconds * fps)] if options.seconds else change
+        if name in targets:
+            raise UserError(
+                f"{options.drive} and an expression would both give {name}.mp4: rename the clip, "
+                "or leave the expression out."
+            )
+        changes[name] = change[: options.num_frames(fps)] if options.seconds else change
+    path = units.course(options.num_frames(fps), options.loop) * min(options.strength, 1.0)
     return Order(targets, path, changes, fps)
 
 
@@ -174,10 +177,14 @@ def animate(
       A name, and uint8 `[T, H, W, 3]`. The first frame is the photo itself, or its crop.
 
     Raises:
-      UserError: the photo cannot be read, or shows no such face.
+      UserError: the photo cannot be read, or shows no such face, or a video is too large; before
+        the first video.
     """
     ask = animator.prepare(len(wanted.targets), len(wanted.path)) if wanted.targets else None
     pictures = _stages(animator, path, options)
+    longest = max([len(wanted.path)] * bool(wanted.targets) + [*map(len, wanted.changes.values())])
+    for first, *_ in pictures:
+        _check_memory(first.picture, longest)
     for number, stages in enumerate(pictures, 1):
         ending = f"_face{number}" if len(pictures) > 1 else ""
         motions: dict[str, list[Motion | list[Frame]]] = {}
@@ -239,15 +246,18 @@ def _added(targets: np.ndarray, shown: np.ndarray) -> np.ndarray:
     return np.concatenate([together, head], axis=1)
 
 
-def _draw(stages: Sequence[moving.Stage], of_faces: Sequence[Motion | list[Frame]]) -> np.ndarray:
-    picture = stages[0].picture
-    needed = len(of_faces[0]) * picture.nbytes / 2**30
+def _check_memory(picture: np.ndarray, num_frames: int) -> None:
+    needed = num_frames * picture.nbytes / 2**30
     if needed > _MOST_GIB:
         raise UserError(
-            f"{len(of_faces[0])} frames of {picture.shape[1]}x{picture.shape[0]} pixels need "
+            f"{num_frames} frames of {picture.shape[1]}x{picture.shape[0]} pixels need "
             f"{needed:.1f} GiB of memory, and {_MOST_GIB:g} are the most: give a smaller "
             "--seconds, --fps, --size or --longest_side."
         )
+
+
+def _draw(stages: Sequence[moving.Stage], of_faces: Sequence[Motion | list[Frame]]) -> np.ndarray:
+    picture = stages[0].picture
     video = np.empty((len(of_faces[0]), *picture.shape), np.uint8)
 
     def draw(t: int) -> None:

@@ -1,10 +1,19 @@
 """Windows of the clips of a batch."""
 
+from collections.abc import Mapping, Sequence
+
 import jax
 import jax.numpy as jnp
 
 TIMED = ("video", "mask", "landmarks", "source_frames")
 """The features of a clip that have one entry per frame, along axis 1 of a batch."""
+
+
+def length(shapes: Mapping[str, Sequence[int]]) -> int:
+    """How many frames an example's clip has, by its features' shapes; 0 where it is no clip."""
+    if not {"video", "landmarks"} & shapes.keys():
+        return 0  # a single picture has a mask too
+    return min(shape[0] or 0 for name, shape in shapes.items() if name in TIMED)
 
 
 def window(

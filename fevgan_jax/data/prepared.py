@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from fevgan_jax.data.clips import TIMED
+from fevgan_jax.data import clips
 from fevgan_jax.runtime.errors import UserError
 
 TEXTS = ("subject", "clip")
@@ -84,7 +84,7 @@ class Source:
             return np.int32(value)
         if isinstance(value, int | float):  # a number comes as Python's own
             return np.asarray(value, feature.np_dtype)
-        return value[list(self.frames)] if self.frames and name in TIMED else value
+        return value[list(self.frames)] if self.frames and name in clips.TIMED else value
 
     @functools.cache  # noqa: B019 (a source lives as long as its run)
     def _decoder(self, features: tuple[str, ...]) -> tfds.features.FeaturesDict:
@@ -201,7 +201,7 @@ def open_source(
     if split not in splits:
         raise UserError(f"{folder} has no split {split!r}: it has {', '.join(splits)}.")
     features = source._builder.info.features
-    length = min((features[name].shape[0] or 0 for name in TIMED if name in features), default=0)
+    length = clips.length({name: feature.shape for name, feature in features.items()})
     if any(not -length <= frame < length for frame in source.frames):
         raise UserError(
             f"config.data.frames is {source.frames}, and the clips in {folder} have {length} "

@@ -18,12 +18,14 @@ def read(file: str | os.PathLike) -> tuple[float, Iterator[np.ndarray]]:
     """Opens a video.
 
     Returns:
-      Its frames per second, and its frames, uint8 `[H, W, 3]` RGB, upright and in the shape in
-      which a player shows them.
+      Its frames per second, 0 where it does not tell them, and its frames, uint8 `[H, W, 3]` RGB,
+      upright and in the shape in which a player shows them.
 
     Raises:
-      UserError: it cannot be read as a video; also while the frames are read.
+      UserError: it is missing, or cannot be read as a video; also while the frames are read.
     """
+    if not os.path.exists(file):
+        raise UserError(f"{file}: there is no such video; check the path.")
     with _or_sentence(file):
         stream = imageio_ffmpeg.read_frames(os.fspath(file), output_params=list(_SQUARE_PIXELS))
         about = next(stream)

@@ -1,8 +1,9 @@
 """Targets of a face: ARKit's 52 face units, presets, blends, and the course in time.
 
 A target is 56 numbers: the units, then the head's motion: nod (chin down), turn, tilt and nearness,
-scaled by `HEAD_SCALE`. Units are absolute (a neutral face has all of them at 0), but for `eyeLook`:
-gaze and head are relative to the photo, so that what does not name them leaves them alone.
+scaled by `expressions.HEAD_SCALE`. Units are absolute (a neutral face has all of them at 0), but
+for `eyeLook`: gaze and head are relative to the photo, so that what does not name them leaves them
+alone.
 """
 
 import functools
@@ -34,10 +35,6 @@ NAMES = (
 
 SIZE = len(NAMES) + 4
 """Length of a target."""
-
-HEAD_SCALE = np.array([0.2, 0.2, 0.2, 2.0], np.float32)
-"""From degrees of nod, turn and tilt, and decimetres of nearness, to a target's last four numbers
-(choice: about 1 at the apex of an expression, as the units are)."""
 
 NEUTRAL = "neutral"
 
@@ -113,7 +110,7 @@ def target(amounts: Mapping[str, float], head: Sequence[float] = (0, 0, 0, 0)) -
                     f"there is no face unit {name!r}: {did_you_mean(name, _unit_words())}"
                 )
             numbers[NAMES.index(each)] += amount
-    numbers[len(NAMES) :] = np.asarray(head, np.float32) * HEAD_SCALE
+    numbers[len(NAMES) :] = np.asarray(head, np.float32) * expressions.HEAD_SCALE
     return numbers
 
 

@@ -112,7 +112,7 @@ def read_config(workdir: str | os.PathLike) -> ml_collections.ConfigDict:
     """Reads the config of a workdir; one of an earlier version comes with the fields of this one.
 
     Raises:
-      UserError: there is none, it is not whole, or it is of a later version.
+      UserError: there is none, it is not whole or not a run's, or it is of a later version.
     """
     path = pathlib.Path(workdir) / "config.json"
     try:
@@ -126,6 +126,8 @@ def read_config(workdir: str | os.PathLike) -> ml_collections.ConfigDict:
         raise UserError(
             f"{path} is broken ({error}): put the run's config back, or train again."
         ) from error
+    if not (isinstance(config, dict) and {"model", "data"} <= config.keys()):
+        raise UserError(f"{path} is not the config of a run: name a workdir of this package.")
     upgrade(config)
     return ml_collections.ConfigDict(config)
 

@@ -11,7 +11,7 @@ import jax
 import ml_collections
 
 from fevgan_jax.configs import base
-from fevgan_jax.data.clips import TIMED
+from fevgan_jax.data import clips
 from fevgan_jax.evaluation import protocol
 from fevgan_jax.runtime.errors import UserError
 from fevgan_jax.training import named
@@ -93,17 +93,22 @@ def check_clips(config: ml_collections.ConfigDict) -> None:
       UserError: the window is longer than a clip, a loss term takes frames beyond its end, or a
         metric needs longer clips.
     """
-    lengths = [shape[0] for name, (shape, _) in config.data.shapes.items() if name in TIMED]
-    if not lengths:
+    shapes = {name: shape for name, (shape, _) in config.data.shapes.items()}
+    if not shapes.keys() & set(clips.TIMED):
         return
-    length, window = min(lengths), config.data.window
+    length, window = clips.length(shapes), config.data.window
+    if window and not length:
+        raise UserError(
+            f"config.data.window is {window}, and the examples of {config.data.dataset} are no "
+            "clips: leave it at 0."
+        )
     if window > length:
         raise UserError(
             f"config.data.window is {window}, and the clips of {config.data.dataset} have {length} "
             "frames: give a window of at most that, or 0 for whole clips."
         )
     length = window or length
-    if config.eval.dataset in ("", config.data.dataset):
+    if length and config.eval.dataset in ("", config.data.dataset):
         protocol.check_length(protocol.asked(config.eval), length, config.data.dataset)
     terms = (*config.generator_loss, *config.discriminator_loss)
     asked = {term: config.get(f"{term}_loss", {}).get("frames", ()) for term in terms}

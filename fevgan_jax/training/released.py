@@ -6,7 +6,6 @@ The command `export` writes them, and `config.initial_weights` names them.
 import json
 import os
 import pathlib
-import shutil
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,32 +24,38 @@ from fevgan_jax.training.state import TrainState, Weights, not_finite
 ASSETS = pathlib.Path(__file__).parents[1] / "assets"
 
 
-def export(workdir: str | os.PathLike, output: str | os.PathLike) -> None:
-    """Writes `weights.msgpack`, `config.json` and `metrics.jsonl`.
+def export(
+    workdir: str | os.PathLike, output: str | os.PathLike, weights_dir: str | None = None
+) -> None:
+    """Writes `weights.msgpack`, the run's `metrics.jsonl` if it has one, and last `config.json`.
 
     The generator is the one that samples: its moving average where one is kept.
 
     Args:
       workdir: the trained run.
       output: the folder to create.
+      weights_dir: folder of the frozen nets.
 
     Raises:
-      UserError: there is no trained run, or the folder cannot be made.
+      UserError: there is no trained run, or the folder cannot be made or is the run's.
     """
     require_folder(output)
+    workdir, output = pathlib.Path(workdir), pathlib.Path(output)
+    if output.resolve() == workdir.resolve():
+        raise UserError(f"--output is the workdir itself, {workdir}: name another folder.")
     # Reading checkpoints imports Orbax, which takes longer than reading released weights.
     from fevgan_jax.training import trained
 
-    model = trained.load(workdir, sampling_only=False)
+    model = trained.load(workdir, weights_dir, sampling_only=False)
     state, config = model.state, model.config
     weights = {
         "generator": state.sampler.variables,
         "discriminator": state.discriminator.variables,
     }
-    output = pathlib.Path(output)
+    if (workdir / "metrics.jsonl").exists():  # a run that was stopped early has none
+        write_atomic(output / "metrics.jsonl", (workdir / "metrics.jsonl").read_bytes())
     narrow = jax.tree.map(np.asarray, floats_as(jnp.bfloat16, weights))
     write_atomic(output / "weights.msgpack", flax.serialization.msgpack_serialize(narrow))
-    shutil.copy(pathlib.Path(workdir) / "metrics.jsonl", output)
     # Paths on the exporting machine are of no use elsewhere.
     config.data.data_dir = ""
     config.initial_weights = pathlib.Path(config.initial_weights).name

@@ -27,6 +27,7 @@ class Samples:
           frozen: parameters of the frozen nets, by name.
         """
         source = open_evaluated(config, config.eval.split)
+        source.check_features(("video",))
         chosen = np.linspace(0, len(source) - 1, min(config.num_samples, len(source))).astype(int)
         clips = [source[int(index)] for index in chosen]
         self._names = [clip["clip"] for clip in clips]

@@ -7,7 +7,7 @@ from fevgan_jax.animation import drive, model, portrait
 from fevgan_jax.faces import mesh, units
 from fevgan_jax.run import media
 from fevgan_jax.runtime.errors import UserError
-from fevgan_jax.tfds_builders.synthetic_faces import camera, head
+from fevgan_jax.tfds_builders.synthetic_faces import camera, expressions, head
 
 
 @pytest.fixture
@@ -164,7 +164,7 @@ def face():
 
 def following(face, *motions):
     changes = np.zeros((len(motions), units.SIZE), np.float32)
-    changes[:, 52:] = motions * units.HEAD_SCALE
+    changes[:, 52:] = motions * expressions.HEAD_SCALE
     return drive.follow(model.load(), face, changes, 1.0)
 
 
@@ -183,6 +183,13 @@ def test_the_head_follows_on_request(monkeypatch, moves):
     (asked,) = portrait.order([], options).changes.values()
     np.testing.assert_array_equal(asked[:, :52], 1)
     np.testing.assert_array_equal(asked[:, 52:], moves)
+
+
+def test_a_clip_without_a_pace_is_refused(monkeypatch):
+    monkeypatch.setattr(drive.mesh, "reader", lambda landmarker: None)
+    monkeypatch.setattr(drive.movie, "read", lambda clip: (0.0, iter([])))
+    with pytest.raises(UserError, match=r"clip\.webm does not tell its frames per second; save it"):
+        drive.read("clip.webm")
 
 
 def test_a_missing_model_file_is_named(clip):

@@ -1,5 +1,6 @@
 """Videos of a photo with the shipped weights: what is promised of every frame."""
 
+import dataclasses
 import functools
 
 import numpy as np
@@ -80,6 +81,18 @@ def test_a_video_that_memory_cannot_hold_is_refused(photo, monkeypatch):
     monkeypatch.setattr(portrait, "_MOST_GIB", 0.1)
     with pytest.raises(UserError, match=r"16 frames of 1600x1600 pixels need 0\.1 GiB"):
         videos(photo, ["happy"], frame="crop", size=1600, seconds=0.64)
+
+
+def test_a_driven_video_that_memory_cannot_hold_is_refused_before_the_others(photo, monkeypatch):
+    monkeypatch.setattr(portrait, "_MOST_GIB", 0.1)
+    order = portrait.Order(
+        {"happiness": units.preset("happiness")},
+        np.zeros(2),
+        {"talk": np.zeros((900, units.SIZE), np.float32)},
+        25.0,
+    )
+    with pytest.raises(UserError, match=r"900 frames of .* pixels need"):
+        next(portrait.animate(animator(), photo, order, portrait.Options()))
 
 
 def test_no_strength_is_the_photo(photo):
@@ -196,8 +209,8 @@ def test_large_photos_are_reduced_on_request(photo):
 
 
 def test_lengths():
-    assert portrait.Options().num_frames == 32
-    assert portrait.Options(seconds=2, fps=30).num_frames == 60
+    assert portrait.Options().num_frames(25) == 32
+    assert portrait.Options(seconds=2).num_frames(30) == 60
     with pytest.raises(UserError, match="ask for more than 3000 frames"):
         portrait.order([], portrait.Options(seconds=1000, fps=60))
 
@@ -211,6 +224,19 @@ def test_a_face_follows_changes_and_starts_from_its_own(photo):
     away = np.abs(video.astype(int) - video[0]).mean((1, 2, 3))
     assert (np.diff(away) > -0.02).all()
     assert np.diff(away).max() < 0.35 * away[-1], "no jump"
+
+
+def test_expressions_beside_a_clip_have_its_pace_and_their_length(monkeypatch):
+    changes = np.ones((90, units.SIZE), np.float32)
+    monkeypatch.setattr(portrait.drive, "read", lambda *_: (60.0, changes.copy()))
+    options = portrait.Options(drive="talk.webm", seconds=1.0)
+    order = portrait.order(["happiness"], options)
+    assert (order.fps, len(order.path), len(order.changes["talk"])) == (60.0, 60, 60)
+    short = dataclasses.replace(options, seconds=0.01)
+    assert len(portrait.order([], short).changes["talk"]) == 2
+    with pytest.raises(UserError, match=r"both give talk\.mp4: rename the clip"):
+        monkeypatch.setattr(portrait.units, "parse_expression", lambda *_: ("talk", changes[0]))
+        portrait.order(["talk"], options)
 
 
 def test_what_is_asked_wrongly_is_said_before_any_work():

@@ -45,6 +45,11 @@ def test_a_video_of_a_turned_phone_is_upright(original, degrees, turns):
     assert np.abs(frames - expected).mean() < 5
 
 
+def test_a_missing_video_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"clip\.mp4: there is no such video"):
+        movie.read(tmp_path / "clip.mp4")
+
+
 @pytest.mark.parametrize("content", [b"", b"RIFF", b"no video"])
 def test_a_file_that_is_no_video_is_one_sentence(tmp_path, content):
     file = tmp_path / "clip.mp4"

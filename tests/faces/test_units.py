@@ -19,7 +19,8 @@ def test_a_preset_is_what_the_renderer_does(name):
     target = units.preset(name)
     rendered = expressions.preset(head.load().unit_names, name)
     np.testing.assert_array_equal(target[:52], rendered)
-    np.testing.assert_allclose(target[52:] / units.HEAD_SCALE, expressions.HEAD[name], rtol=1e-6)
+    motion = target[52:] / expressions.HEAD_SCALE
+    np.testing.assert_allclose(motion, expressions.HEAD[name], rtol=1e-6)
 
 
 def test_neutral_asks_for_nothing():

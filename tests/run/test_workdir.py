@@ -133,6 +133,10 @@ def test_what_is_no_workdir_is_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="is not a workdir"):
         read_config(tmp_path / "file")
+    for other in ("[]", "{}", '{"architectures": ["ViT"]}'):
+        (tmp_path / "config.json").write_text(other)
+        with pytest.raises(UserError, match=r"config\.json is not the config of a run"):
+            read_config(tmp_path)
     (tmp_path / "config.json").write_text('{"seed":')
     with pytest.raises(UserError, match=r"config\.json is broken"):
         read_config(tmp_path)

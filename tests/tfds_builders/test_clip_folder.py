@@ -241,6 +241,8 @@ def test_a_still_picture_is_kept_when_asked_for(tmp_path):
         ),
         ("image_size=big", "'image_size=big' is not an option"),
         ("strict=no", "'strict=no' is not an option"),
+        ("image_size=0", "--option=image_size=0 is too small"),
+        ("num_frames=-1", "--option=num_frames=-1 is too small"),
         ("by=luck", "by=luck is not known: give one of arc_length, time"),
         ("until=noon", "until=noon is not known: give one of half, apex, end"),
         ("tracker=eyes", "tracker=eyes is not known: give one of dlib"),

@@ -7,6 +7,7 @@ import pytest
 
 from fevgan_jax import prepare
 from fevgan_jax.data import prepared
+from fevgan_jax.runtime.errors import UserError
 from fevgan_jax.tfds_builders.oulu_casia.oulu_casia_dataset_builder import Builder
 from tests import raw_clips
 
@@ -76,3 +77,8 @@ def test_a_set_has_whole_clips(tmp_path):
     assert not {*train.subjects} & {*test.subjects}
     assert train[0]["video"].shape == (32, 64, 64, 3)
     assert train[0]["source_frames"][[0, -1]].tolist() == [0, 2]
+
+
+def test_an_unknown_spectrum_lists_the_known_ones():
+    with pytest.raises(UserError, match="spectrum is 'nir': give one of vl, ni"):
+        dataclasses.replace(Builder.BUILDER_CONFIGS[0], spectrum="nir")

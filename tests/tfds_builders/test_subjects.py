@@ -1,5 +1,6 @@
 import pytest
 
+from fevgan_jax.runtime.errors import UserError
 from fevgan_jax.tfds_builders import subjects
 
 PEOPLE = [f"s{i:03d}" for i in range(50)]
@@ -26,5 +27,5 @@ def test_two_people_are_one_each():
 
 @pytest.mark.parametrize(("people", "share"), [(["a"], 0.2), (PEOPLE, 0.0), (PEOPLE, 1.0)])
 def test_what_cannot_be_split_is_refused(people, share):
-    with pytest.raises(ValueError, match="cannot be split"):
+    with pytest.raises(UserError, match="cannot be split"):
         subjects.split(people, share)

@@ -263,6 +263,9 @@ def test_a_pair_has_one_frame():
     config.perceptual_loss.frames = (3,)
     with pytest.raises(UserError, match=r"perceptual_loss\.frames is \(3,\), and .* has 1 frames"):
         check_clips(config)
+    config.data.window = 16  # the mask's rows are no frames
+    with pytest.raises(UserError, match=r"window is 16, .*/pairs are no clips: leave it at 0"):
+        check_clips(config)
 
 
 def test_a_metric_may_need_longer_clips():

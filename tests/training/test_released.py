@@ -80,6 +80,17 @@ def test_weights_are_not_exported_to_a_file(tmp_path):
         released.export(tmp_path, tmp_path / "file")
 
 
+def test_a_run_without_a_line_is_exported_but_not_into_itself(tmp_path):
+    config = experiments.without_frozen_nets()
+    experiments.untrained_run(config, tmp_path / "run")
+    (tmp_path / "run" / "metrics.jsonl").unlink()
+    with pytest.raises(UserError, match="is the workdir itself"):
+        released.export(tmp_path / "run", tmp_path / "run")
+    released.export(tmp_path / "run", tmp_path / "out")
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["config.json", "weights.msgpack"]
+
+
 def test_weights_of_another_model_are_refused(release):
     config = release[0].copy_and_resolve_references()
     config.initial_weights = str(release[2])

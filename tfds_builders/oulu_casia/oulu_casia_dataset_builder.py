@@ -9,6 +9,7 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from fevgan_jax.data.finished import Clip
+from fevgan_jax.runtime.errors import UserError
 from fevgan_jax.tfds_builders import clips
 
 _SPECTRA, _LIGHTS = ("vl", "ni"), ("strong", "weak", "dark")
@@ -25,6 +26,13 @@ class OuluCasiaConfig(clips.ClipsConfig):
 
     spectrum: str = "vl"
     light: str = "strong"
+
+    def __post_init__(self) -> None:
+        """Raises UserError if there is no such spectrum or light."""
+        for name, known in (("spectrum", _SPECTRA), ("light", _LIGHTS)):
+            value = getattr(self, name)
+            if value not in known:
+                raise UserError(f"{name} is {value!r}: give one of {', '.join(known)}.")
 
 
 class Builder(clips.ClipsBuilder):

@@ -9,6 +9,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+HEAD_SCALE = np.array([0.2, 0.2, 0.2, 2.0], np.float32)
+"""From degrees of nod (chin down), turn and tilt, and decimetres of nearness, to the four numbers
+of a head's motion that models see (choice: about 1 at the apex of an expression, as units are)."""
+
 UNITS = {
     # AU 4+5+7+15+23: brows lowered and knitted, lids tight, lips pressed, corners down.
     "anger": {

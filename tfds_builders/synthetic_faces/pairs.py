@@ -9,6 +9,7 @@ from fevgan_jax.tfds_builders.synthetic_faces import (
     changes,
     clip,
     correspondence,
+    expressions,
     gaze,
     head,
     lids,
@@ -17,8 +18,6 @@ from fevgan_jax.tfds_builders.synthetic_faces import (
     subject,
 )
 
-POSE_SCALE = np.array([0.2, 0.2, 0.2, 2.0], np.float32)
-"""Nod, turn and tilt in degrees and nearness in decimetres are stored times this: near 1."""
 _TEETH = (0.9, 1.8)
 """Factor of the colour of teeth: a photographer's light comes from the front and reaches them."""
 
@@ -69,7 +68,7 @@ def of_change(
       where that place shows the same point; `mask` uint8 [S, S, 1], 255 on the picture's face;
       `mouth` uint8 [S, S, 1] and `tooth` float16 [S, S, 2], what `mouth.look_into` says of it;
       `units` float32 [56], the picture's 52 face units and its pose relative to the photo, times
-      `POSE_SCALE`; `shown` float32 [52], the photo's face units; and `path` float32 [].
+      `expressions.HEAD_SCALE`; `shown` float32 [52], the photo's face units; and `path` float32 [].
     """
     model = head.load()
 
@@ -88,6 +87,7 @@ def of_change(
     flow, visible = correspondence.backward(model.mesh, picture, photo)
     image, mask = render.colour(model.mesh, who.painted(change.units), picture)
     inside, tooth = mouth.look_into(model, picture)
+    pose = change.turn * expressions.HEAD_SCALE
     return {
         "photo": render.colour(model.mesh, who.painted(change.shown), photo)[0],
         "picture": image,
@@ -96,7 +96,7 @@ def of_change(
         "mask": mask,
         "mouth": inside,
         "tooth": tooth.astype(np.float16),
-        "units": np.concatenate([change.units, change.turn * POSE_SCALE]).astype(np.float32),
+        "units": np.concatenate([change.units, pose]).astype(np.float32),
         "shown": change.shown.astype(np.float32),
         "path": np.float32(change.path),
     }
