@@ -80,14 +80,16 @@ def test_a_row_for_each_system_and_for_what_bounds_them(made):
     text = (made / "report.md").read_text()
     head, _, *table = lines_of(text, "Systems")
     assert head == ["system", "given; frames", "psnr", "psnr_face", "motion"]
-    assert [line[0] for line in table] == ["full", "noise", "begun", "*copy-input*", "*real*"]
+    bounds = ["*copy-input*", "*real*"]
+    assert [line[0] for line in table] == ["full", "noise", "begun", *bounds, *bounds]
+    assert [line[1][:6] for line in table[-4:]] == ["all 32", "all 32", "16 of ", "16 of "]
     _, _, *variants = lines_of(text, "Variants of full")
     assert [line[0] for line in variants] == [
         "full",
         "other",
         "waiting",
         "moved on",
-        *("*copy-input*", "*real*"),
+        *bounds,
     ]
     assert re.fullmatch(r"[\d.]+ \([\d.]+ to [\d.]+\)", table[0][2])
     assert table[-1][2].startswith("60.00")
@@ -241,4 +243,4 @@ def test_the_reference_is_named_by_its_title_or_its_workdir(runs, tmp_path):
         workdirs = [runs / "full", runs / "other"]
         output = tmp_path / str(number)
         compare(workdirs, output, names=["A", "B"], reference=reference)
-        assert "worse than *B*" in (output / "report.md").read_text()
+        assert "farther from it than *B*" in (output / "report.md").read_text()
