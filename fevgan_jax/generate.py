@@ -9,6 +9,7 @@ Each expression gives a GIF, an MP4 and a WebP, and all of them one sheet of fra
 import dataclasses
 import functools
 import hashlib
+import importlib
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -26,7 +27,6 @@ from fevgan_jax.run.workdir import read_config
 from fevgan_jax.runtime import cli
 from fevgan_jax.runtime.errors import UserError
 from fevgan_jax.runtime.workers import Workers
-from fevgan_jax.training import named
 from fevgan_jax.training.family import build_family
 from fevgan_jax.training.sampling import clip_keys
 
@@ -80,7 +80,11 @@ def generate(
 def _moves_photos(workdir: str | os.PathLike | None) -> bool:
     if workdir is None:
         return True
-    return animation_model.moves_photos(named.check_family(read_config(workdir).to_dict()))
+    from fevgan_jax.training.check import check_config  # optax, which shipped weights need not
+
+    config = read_config(workdir)
+    check_config(config)
+    return animation_model.moves_photos(importlib.import_module(config.model.name))
 
 
 def _animator(

@@ -1,6 +1,7 @@
 """generate.py: what it makes of a photo, and the files it leaves."""
 
 import functools
+import json
 import subprocess
 import sys
 
@@ -15,6 +16,7 @@ from fevgan_jax.animation.portrait import Options
 from fevgan_jax.generate import generate, write_outputs
 from fevgan_jax.run import media
 from fevgan_jax.run.files import write_atomic
+from fevgan_jax.run.workdir import read_config, to_json
 from fevgan_jax.runtime.errors import UserError
 from fevgan_jax.training import trained
 from tests import experiments
@@ -206,6 +208,20 @@ def test_a_photo_is_kept_and_said_to_be(photo, tmp_path):
 def test_a_missing_photo_of_a_run_of_whole_crops_is_named(run, tmp_path):
     with pytest.raises(UserError, match=r"me\.jpg cannot be read \(No such file"):
         generate(run, tmp_path / "me.jpg")
+
+
+def test_a_config_that_is_not_whole_is_one_sentence(crop, tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"model": {}, "data": {}}))
+    with pytest.raises(UserError, match="config"):
+        generate(tmp_path, crop)
+
+
+def test_a_run_of_a_family_that_is_not_here_is_one_sentence(run, crop, tmp_path):
+    config = read_config(run)
+    config.model.name = "my.family"
+    (tmp_path / "config.json").write_bytes(to_json(config))
+    with pytest.raises(UserError, match=r"config\.model\.name is 'my\.family'"):
+        generate(tmp_path, crop)
 
 
 def test_a_mistake_is_told_once_for_a_folder_of_photos(run, tmp_path):

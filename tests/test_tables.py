@@ -134,6 +134,7 @@ def test_runs_are_trained_evaluated_and_compared(tmp_path, monkeypatch, capsys):
     first, *_, third, _ = (given for *_, given in commands.asked)
     assert first["config"] == "tables:small/fevgan" and first["config.data.data_dir"] == "d"
     assert first["weights_dir"] == "w" and "config.initial_weights" not in first
+    assert [given["weights_dir"] for *_, given in commands.asked] == ["w"] * 6
     assert third["config.initial_weights"] == str(tmp_path / "weights" / "motiongan")
     assert commands.compared == ["fevgan", "texturegan"]
     assert commands.names == ["FEV-GAN", "MotionGAN"]

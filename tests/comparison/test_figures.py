@@ -30,6 +30,11 @@ def test_a_clip_without_a_value_is_no_failure(tmp_path):
     assert [clip.name for *_, clip in figures.failures(row)] == ["c1"]
 
 
+def test_pictures_are_of_the_version_that_was_evaluated(tmp_path, monkeypatch):
+    monkeypatch.setattr(figures, "open_evaluated", lambda _, *asked: asked)
+    assert figures._open(row_of(tmp_path, "a", [1.0]), None) == ("test", "1.0.0")
+
+
 def test_a_long_title_stands_beside_its_pictures_in_several_lines():
     black = np.zeros((64, 64, 3), np.uint8)
     clip = figures.Clip("s", "c", "fear")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fevgan_jax.configs import base
-from fevgan_jax.evaluation import protocol
+from fevgan_jax.evaluation import protocol, report
 from fevgan_jax.evaluation.measure import ROWS, Measured
 from fevgan_jax.evaluation.report import table
 from fevgan_jax.evaluation.summary import summarise
@@ -69,3 +69,7 @@ def test_the_table_shows_the_counts_where_they_differ(summary):
     assert lines[4].split() == ["clips", "4", "3"]
     assert lines[-2].startswith("4 clips of 3 subjects of the test split of some/set, step 7")
     assert lines[-1].endswith(": 4")
+
+
+def test_a_zero_has_no_sign():
+    assert report._cell(-1e-5) == "0.000"
